@@ -1,0 +1,13 @@
+//! newsfold polls news feeds, cleans each article, folds copies of one story into one, and keeps the result
+//! in an SQLite file.
+//!
+//! One article, from socket to row:
+//!
+//! ```text
+//! config -> schedule -> fetch -> parse -> normalize -> dedup -> store
+//! ```
+//!
+//! Fetching is parallel; judging and writing is one line, in the order of commits. `parse`, `normalize`,
+//! `dedup` and `schedule` are pure: what they need is handed to them, `now` included.
+
+pub mod model;

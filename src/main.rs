@@ -1,0 +1,3 @@
+//! The `newsfold` program: arguments in, exit code out.
+
+fn main() {}
