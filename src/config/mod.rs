@@ -22,8 +22,8 @@ use toml::de::DeTable;
 pub use self::{
     problems::Error,
     settings::{
-        Content, ContentSource, Dedup, Feed, FeedUrl, Fetch, Http, Interval, Keep, Listen, Log, LogFormat, Poll, Prefer, Scope, Search,
-        Initial, Store,
+        Content, ContentSource, Dedup, Feed, FeedUrl, Fetch, Http, Initial, Interval, Keep, Listen,
+        Log, LogFormat, Poll, Prefer, Scope, Search, Store,
     },
     units::{format_duration, parse_duration, parse_size},
 };
@@ -56,7 +56,9 @@ pub fn load(path: &Path) -> Result<Config, Error> {
     let mut sources = Vec::new();
     let mut problems = Vec::new();
     for path in files(path, &mut problems) {
-        match std::fs::read(&path).and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other)) {
+        match std::fs::read(&path)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other))
+        {
             Ok(text) => sources.push(Source { path, text }),
             Err(error) => problems.push(unreadable(&path, &error)),
         }
@@ -75,7 +77,8 @@ fn files(path: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     match std::fs::read_dir(&folder) {
         Ok(entries) => {
             let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-            let mut layers: Vec<_> = paths.filter(|path| path.extension().is_some_and(|it| it == "toml")).collect();
+            let mut layers: Vec<_> =
+                paths.filter(|path| path.extension().is_some_and(|it| it == "toml")).collect();
             layers.sort();
             files.extend(layers);
         }
@@ -114,7 +117,11 @@ fn parse(sources: Vec<Source>, mut problems: Vec<Problem>) -> Result<Config, Err
         Some(config) if problems.is_empty() => Ok(config),
         _ => {
             drop(tables);
-            let kept = if broken { problems.into_iter().filter(|it| !it.message.starts_with("no feed")).collect() } else { problems };
+            let kept = if broken {
+                problems.into_iter().filter(|it| !it.message.starts_with("no feed")).collect()
+            } else {
+                problems
+            };
             Err(Error::new(sources, kept))
         }
     }
@@ -123,7 +130,8 @@ fn parse(sources: Vec<Source>, mut problems: Vec<Problem>) -> Result<Config, Err
 fn read(top: Section<'_>, sources: &[Source]) -> Option<Config> {
     let folder = |source: usize| folder_of(&sources[source].path);
     let store_section = top.section("store");
-    let keep_places = ["keep", "keep_duplicates"].map(|key| store_section.every(key).first().map(Value::place));
+    let keep_places =
+        ["keep", "keep_duplicates"].map(|key| store_section.every(key).first().map(Value::place));
     let store = Store::read(store_section, &folder);
     let fetch = Fetch::read(top.section("fetch"), None);
     let poll = Poll::read(top.section("poll"), None);
@@ -133,28 +141,45 @@ fn read(top: Section<'_>, sources: &[Source]) -> Option<Config> {
     let dedup = Dedup::read(dedup_section);
     let http = Http::read(top.section("http"), &folder);
     let log = Log::read(top.section("log"));
-    let feeds = read_feeds(&top, &settings::Defaults { fetch: &fetch, poll: &poll, content: &content, dedup: &dedup }, &folder);
+    let feeds = read_feeds(
+        &top,
+        &settings::Defaults { fetch: &fetch, poll: &poll, content: &content, dedup: &dedup },
+        &folder,
+    );
     settings::check_retention(&store, &dedup, keep_places, window_place, &top);
     top.finish();
     Some(Config { store, fetch, dedup, http, log, feeds })
 }
 
-fn read_feeds(top: &Section<'_>, defaults: &settings::Defaults<'_>, folder: &dyn Fn(usize) -> PathBuf) -> Vec<Feed> {
+fn read_feeds(
+    top: &Section<'_>,
+    defaults: &settings::Defaults<'_>,
+    folder: &dyn Fn(usize) -> PathBuf,
+) -> Vec<Feed> {
     let mut feeds = Vec::new();
     let mut first_places: HashMap<String, Place> = HashMap::new();
     for list in top.every("feed") {
         let Some(items) = list.spanned.get_ref().as_array() else {
-            top.report(Problem::at(list.place(), "feed is a list of sections: write [[feed]] with two brackets"));
+            top.report(Problem::at(
+                list.place(),
+                "feed is a list of sections: write [[feed]] with two brackets",
+            ));
             continue;
         };
         for item in items {
             let value = Value::new(list.source, item);
             let Some(table) = item.get_ref().as_table() else {
-                top.report(Problem::at(value.place(), "a feed is a section: write [[feed]] and its keys below"));
+                top.report(Problem::at(
+                    value.place(),
+                    "a feed is a section: write [[feed]] and its keys below",
+                ));
                 continue;
             };
             let section = top.inner("[[feed]]", vec![(list.source, table)]);
-            let Some((feed, place)) = Feed::read(section, &value, defaults, &folder(list.source)) else { continue };
+            let Some((feed, place)) = Feed::read(section, &value, defaults, &folder(list.source))
+            else {
+                continue;
+            };
             if let Some(first) = first_places.get(feed.url.as_str()) {
                 let mut problem = Problem::at(place, format!("feed {} is listed twice", feed.url));
                 problem.other = Some((first.clone(), "first listed here"));

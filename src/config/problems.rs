@@ -47,7 +47,9 @@ pub struct Error {
 
 impl Error {
     pub(super) fn new(sources: Vec<Source>, mut problems: Vec<Problem>) -> Self {
-        problems.sort_by_key(|problem| problem.place.as_ref().map(|place| (place.source, place.span.start)));
+        problems.sort_by_key(|problem| {
+            problem.place.as_ref().map(|place| (place.source, place.span.start))
+        });
         Self { sources, problems }
     }
 
@@ -85,7 +87,9 @@ impl Error {
         let source = &self.sources[place.source];
         let annotation = kind.span(place.span.clone());
         let annotation = if label.is_empty() { annotation } else { annotation.label(label) };
-        Snippet::source(source.text.as_str()).path(source.path.to_string_lossy().into_owned()).annotation(annotation)
+        Snippet::source(source.text.as_str())
+            .path(source.path.to_string_lossy().into_owned())
+            .annotation(annotation)
     }
 
     /// `file:line:column: message` for each error, for machines.

@@ -32,21 +32,31 @@ impl<'a> Value<'a> {
     /// The text of a string value; what else it is, as the error.
     pub(super) fn as_str(&self) -> Result<&'a str, String> {
         let value = self.spanned.get_ref();
-        value.as_str().ok_or_else(|| format!("a text in quotes is meant here, this is {}", kind(value)))
+        value
+            .as_str()
+            .ok_or_else(|| format!("a text in quotes is meant here, this is {}", kind(value)))
     }
 
     pub(super) fn as_bool(&self) -> Result<bool, String> {
         let value = self.spanned.get_ref();
-        value.as_bool().ok_or_else(|| format!("true or false is meant here, this is {}", kind(value)))
+        value
+            .as_bool()
+            .ok_or_else(|| format!("true or false is meant here, this is {}", kind(value)))
     }
 
     /// A whole number within `range`.
     pub(super) fn as_integer(&self, range: Range<i64>) -> Result<i64, String> {
         let value = self.spanned.get_ref();
-        let meant = || format!("a whole number from {} to {} is meant here", range.start, range.end - 1);
-        let integer = value.as_integer().ok_or_else(|| format!("{}, this is {}", meant(), kind(value)))?;
+        let meant =
+            || format!("a whole number from {} to {} is meant here", range.start, range.end - 1);
+        let integer =
+            value.as_integer().ok_or_else(|| format!("{}, this is {}", meant(), kind(value)))?;
         let number = i64::from_str_radix(integer.as_str(), integer.radix()).map_err(|_| meant())?;
-        if range.contains(&number) { Ok(number) } else { Err(format!("{}, this is {number}", meant())) }
+        if range.contains(&number) {
+            Ok(number)
+        } else {
+            Err(format!("{}, this is {number}", meant()))
+        }
     }
 
     /// A number within `range`, with or without a fraction.
@@ -58,16 +68,26 @@ impl<'a> Value<'a> {
             _ => "",
         };
         text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
-            format!("a number from {} to {} is meant here, this is {}", range.start(), range.end(), kind(value))
+            format!(
+                "a number from {} to {} is meant here, this is {}",
+                range.start(),
+                range.end(),
+                kind(value)
+            )
         })
     }
 
     /// The texts of an array of strings.
     pub(super) fn as_strings(&self) -> Result<Vec<String>, String> {
         let value = self.spanned.get_ref();
-        let meant = || format!("a list of texts is meant here, as in [\"a\", \"b\"], this is {}", kind(value));
+        let meant = || {
+            format!("a list of texts is meant here, as in [\"a\", \"b\"], this is {}", kind(value))
+        };
         let array = value.as_array().ok_or_else(meant)?;
-        array.iter().map(|item| item.get_ref().as_str().map(str::to_owned).ok_or_else(meant)).collect()
+        array
+            .iter()
+            .map(|item| item.get_ref().as_str().map(str::to_owned).ok_or_else(meant))
+            .collect()
     }
 }
 
@@ -118,7 +138,11 @@ impl<'a> Section<'a> {
                 )),
             }
         }
-        let name = if self.name.is_empty() { format!("[{key}]") } else { format!("{key} of {}", self.name) };
+        let name = if self.name.is_empty() {
+            format!("[{key}]")
+        } else {
+            format!("{key} of {}", self.name)
+        };
         Section::new(name, layers, self.problems)
     }
 
@@ -133,22 +157,32 @@ impl<'a> Section<'a> {
     }
 
     /// The value of `key`, read by `read`; `None` where it is not set or wrong (which is then reported).
-    pub(super) fn get<T>(&self, key: &'static str, read: impl FnOnce(&Value<'a>) -> Result<T, String>) -> Option<T> {
+    pub(super) fn get<T>(
+        &self,
+        key: &'static str,
+        read: impl FnOnce(&Value<'a>) -> Result<T, String>,
+    ) -> Option<T> {
         let values = self.every(key);
         let first = values.first()?;
         if let Some(second) = values.get(1) {
-            let place = Place { source: second.source, span: second.key_start..second.spanned.span().end };
+            let place =
+                Place { source: second.source, span: second.key_start..second.spanned.span().end };
             let mut problem = Problem::at(place, format!("{key} is set twice"));
             problem.other = Some((first.place(), "first set here"));
             self.report(problem);
         }
-        read(first).map_err(|message| self.report(Problem::at(first.place(), format!("{key}: {message}")))).ok()
+        read(first)
+            .map_err(|message| self.report(Problem::at(first.place(), format!("{key}: {message}"))))
+            .ok()
     }
 
     /// Says that `key` exists, but not in this kind of section.
     pub(super) fn elsewhere(&self, key: &'static str, section: &str) {
         for value in self.every(key) {
-            self.report(Problem::at(value.place(), format!("{key} is set once for all feeds, in {section}")));
+            self.report(Problem::at(
+                value.place(),
+                format!("{key} is set once for all feeds, in {section}"),
+            ));
         }
     }
 
@@ -163,8 +197,12 @@ impl<'a> Section<'a> {
         for &(source, table) in &self.layers {
             for key in table.keys().filter(|key| !asked.contains(&key.get_ref().as_ref())) {
                 let name: &str = key.get_ref();
-                let of = if self.name.is_empty() { String::new() } else { format!(" in {}", self.name) };
-                let mut problem = Problem::at(Place { source, span: key.span() }, format!("unknown key {name}{of}"));
+                let of =
+                    if self.name.is_empty() { String::new() } else { format!(" in {}", self.name) };
+                let mut problem = Problem::at(
+                    Place { source, span: key.span() },
+                    format!("unknown key {name}{of}"),
+                );
                 problem.help = Some(match nearest(name, &asked) {
                     Some(near) => format!("did you mean {near}?"),
                     None => format!("known here: {}", asked.join(", ")),

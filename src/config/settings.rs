@@ -228,10 +228,15 @@ impl FeedUrl {
         }
         let url = Url::parse(text).map_err(|error| format!("{text:?} is not a URL: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(format!("a feed's URL begins with https://, http:// or file:, this one with {}:", url.scheme()));
+            return Err(format!(
+                "a feed's URL begins with https://, http:// or file:, this one with {}:",
+                url.scheme()
+            ));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("credentials do not belong in a URL: use username and password_file".to_owned());
+            return Err(
+                "credentials do not belong in a URL: use username and password_file".to_owned()
+            );
         }
         Ok(Self(url.into()))
     }
@@ -309,12 +314,21 @@ impl Store {
     pub(super) fn read(section: Section<'_>, folder: Folder<'_>) -> Self {
         let default = Self::default();
         let store = Self {
-            path: section.get("path", |v| Ok(folder(v.source).join(v.as_str()?))).unwrap_or(default.path),
+            path: section
+                .get("path", |v| Ok(folder(v.source).join(v.as_str()?)))
+                .unwrap_or(default.path),
             keep: section.get("keep", keep).unwrap_or(default.keep),
-            keep_duplicates: section.get("keep_duplicates", keep).unwrap_or(default.keep_duplicates),
+            keep_duplicates: section
+                .get("keep_duplicates", keep)
+                .unwrap_or(default.keep_duplicates),
             keep_polls: section.get("keep_polls", keep).unwrap_or(default.keep_polls),
             search: section
-                .get("search", |v| word(v, &[("full", Search::Full), ("title", Search::Title), ("off", Search::Off)]))
+                .get("search", |v| {
+                    word(
+                        v,
+                        &[("full", Search::Full), ("title", Search::Title), ("off", Search::Off)],
+                    )
+                })
                 .unwrap_or(default.search),
         };
         section.finish();
@@ -325,7 +339,12 @@ impl Store {
 impl Default for Fetch {
     fn default() -> Self {
         Self {
-            user_agent: concat!("newsfold/", env!("CARGO_PKG_VERSION"), " (+https://newsfold.example/bot)").to_owned(),
+            user_agent: concat!(
+                "newsfold/",
+                env!("CARGO_PKG_VERSION"),
+                " (+https://newsfold.example/bot)"
+            )
+            .to_owned(),
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             first_byte_timeout: Duration::from_secs(20),
@@ -348,10 +367,16 @@ impl Fetch {
         let mut fetch = Self {
             user_agent: section.get("user_agent", header_text).unwrap_or(base.user_agent),
             timeout: section.get("timeout", positive).unwrap_or(base.timeout),
-            connect_timeout: section.get("connect_timeout", positive).unwrap_or(base.connect_timeout),
-            first_byte_timeout: section.get("first_byte_timeout", positive).unwrap_or(base.first_byte_timeout),
+            connect_timeout: section
+                .get("connect_timeout", positive)
+                .unwrap_or(base.connect_timeout),
+            first_byte_timeout: section
+                .get("first_byte_timeout", positive)
+                .unwrap_or(base.first_byte_timeout),
             max_body: section.get("max_body", size).unwrap_or(base.max_body),
-            max_redirects: section.get("max_redirects", |v| count(v, 0..21)).unwrap_or(base.max_redirects),
+            max_redirects: section
+                .get("max_redirects", |v| count(v, 0..21))
+                .unwrap_or(base.max_redirects),
             proxy: section.get("proxy", proxy).or(base.proxy),
             allow_private_networks: section
                 .get("allow_private_networks", Value::as_bool)
@@ -364,7 +389,8 @@ impl Fetch {
             }
         } else {
             fetch.max_in_flight = section.get("max_in_flight", size).unwrap_or(fetch.max_in_flight);
-            fetch.concurrency = section.get("concurrency", |v| count(v, 1..1_025)).unwrap_or(fetch.concurrency);
+            fetch.concurrency =
+                section.get("concurrency", |v| count(v, 1..1_025)).unwrap_or(fetch.concurrency);
             fetch.per_host = section.get("per_host", |v| count(v, 1..65)).unwrap_or(fetch.per_host);
             fetch.host_delay = section.get("host_delay", duration).unwrap_or(fetch.host_delay);
         }
@@ -394,7 +420,9 @@ impl Poll {
             interval: section.get("interval", interval).unwrap_or(base.interval),
             min_interval: section.get("min_interval", positive).unwrap_or(base.min_interval),
             max_interval: section.get("max_interval", positive).unwrap_or(base.max_interval),
-            adopt_redirects_after: section.get("adopt_redirects_after", duration).unwrap_or(base.adopt_redirects_after),
+            adopt_redirects_after: section
+                .get("adopt_redirects_after", duration)
+                .unwrap_or(base.adopt_redirects_after),
             initial: section.get("initial", initial).unwrap_or(base.initial),
         };
         if poll.min_interval > poll.max_interval
@@ -409,7 +437,11 @@ impl Poll {
 
 impl Content {
     pub(super) fn read(section: Section<'_>, feed: Option<&Self>) -> Self {
-        let words = [("feed", ContentSource::Feed), ("page", ContentSource::Page), ("auto", ContentSource::Auto)];
+        let words = [
+            ("feed", ContentSource::Feed),
+            ("page", ContentSource::Page),
+            ("auto", ContentSource::Auto),
+        ];
         let base = feed.map_or(ContentSource::Feed, |content| content.source);
         let content = Self { source: section.get("source", |v| word(v, &words)).unwrap_or(base) };
         section.finish();
@@ -417,7 +449,8 @@ impl Content {
     }
 }
 
-const SCOPES: [(&str, Scope); 3] = [("all", Scope::All), ("feed", Scope::Feed), ("off", Scope::Off)];
+const SCOPES: [(&str, Scope); 3] =
+    [("all", Scope::All), ("feed", Scope::Feed), ("off", Scope::Off)];
 const PREFERENCES: [(&str, Prefer); 2] = [("first", Prefer::First), ("fullest", Prefer::Fullest)];
 
 impl Default for Dedup {
@@ -463,7 +496,8 @@ impl Default for Log {
 impl Log {
     pub(super) fn read(section: Section<'_>) -> Self {
         let default = Self::default();
-        let words = [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
+        let words =
+            [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
         let log = Self {
             format: section.get("format", |v| word(v, &words)).unwrap_or(default.format),
             level: section.get("level", level).unwrap_or(default.level),
@@ -492,14 +526,17 @@ impl Feed {
         let poll = Poll::read(section.section("poll"), Some(defaults.poll));
         let content = Content::read(section.section("content"), Some(defaults.content));
         let scope = dedup.get("scope", |v| word(v, &SCOPES)).unwrap_or(defaults.dedup.scope);
-        let prefer = dedup.get("prefer", |v| word(v, &PREFERENCES)).unwrap_or(defaults.dedup.prefer);
+        let prefer =
+            dedup.get("prefer", |v| word(v, &PREFERENCES)).unwrap_or(defaults.dedup.prefer);
         dedup.finish();
         let feed = url.map(|url| Self {
             url,
             name: section.get("name", text),
             tags: section.get("tags", Value::as_strings).unwrap_or_default(),
             enabled: section.get("enabled", Value::as_bool).unwrap_or(true),
-            priority: section.get("priority", |v| v.as_integer(-1_000..1_001)).map_or(0, |it| it as i32),
+            priority: section
+                .get("priority", |v| v.as_integer(-1_000..1_001))
+                .map_or(0, |it| it as i32),
             username: section.get("username", text),
             password: password(&section, folder),
             headers: section.get("headers", headers).unwrap_or_default(),
@@ -520,14 +557,22 @@ fn password(section: &Section<'_>, folder: &Path) -> Option<Password> {
     let file = section.get("password_file", |v| Ok(Password::File(folder.join(v.as_str()?))));
     let credential = section.get("password_credential", |v| {
         let name = v.as_str()?;
-        let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-        if plain { Ok(Password::Credential(name.to_owned())) } else { Err(format!("{name:?} is not the name of a credential")) }
+        let plain = !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        if plain {
+            Ok(Password::Credential(name.to_owned()))
+        } else {
+            Err(format!("{name:?} is not the name of a credential"))
+        }
     });
     if file.is_some()
         && credential.is_some()
         && let Some(value) = section.every("password_credential").first()
     {
-        section.report(Problem::at(value.place(), "password_file and password_credential exclude each other"));
+        section.report(Problem::at(
+            value.place(),
+            "password_file and password_credential exclude each other",
+        ));
     }
     file.or(credential)
 }
@@ -547,7 +592,10 @@ pub(super) fn check_retention(
         {
             let mut problem = Problem::at(place, format!("{key} is shorter than the dedup window"));
             problem.other = window.clone().map(|place| (place, "the window"));
-            problem.help = Some("copies are looked for in all of [dedup] window, so texts stay that long".to_owned());
+            problem.help = Some(
+                "copies are looked for in all of [dedup] window, so texts stay that long"
+                    .to_owned(),
+            );
             top.report(problem);
         }
     }
@@ -559,7 +607,8 @@ fn word<T: Copy>(value: &Value<'_>, words: &[(&'static str, T)]) -> Result<T, St
         return Ok(*meaning);
     }
     let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    let hint = nearest(text, &known).map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+    let hint =
+        nearest(text, &known).map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
     let list: Vec<String> = known.iter().map(|word| format!("\"{word}\"")).collect();
     Err(format!("{text:?} is not one of {}{hint}", list.join(", ")))
 }
@@ -573,11 +622,14 @@ fn duration(value: &Value<'_>) -> Result<Duration, String> {
 }
 
 fn positive(value: &Value<'_>) -> Result<Duration, String> {
-    duration(value).and_then(|it| if it.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(it) })
+    duration(value).and_then(|it| {
+        if it.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(it) }
+    })
 }
 
 fn size(value: &Value<'_>) -> Result<u64, String> {
-    parse_size(value.as_str()?).and_then(|it| if it == 0 { Err("must be larger than nothing".to_owned()) } else { Ok(it) })
+    parse_size(value.as_str()?)
+        .and_then(|it| if it == 0 { Err("must be larger than nothing".to_owned()) } else { Ok(it) })
 }
 
 fn count(value: &Value<'_>, range: std::ops::Range<i64>) -> Result<u32, String> {
@@ -589,7 +641,11 @@ fn keep(value: &Value<'_>) -> Result<Keep, String> {
 }
 
 fn interval(value: &Value<'_>) -> Result<Interval, String> {
-    if value.as_str()? == "auto" { Ok(Interval::Auto) } else { positive(value).map(Interval::Fixed) }
+    if value.as_str()? == "auto" {
+        Ok(Interval::Auto)
+    } else {
+        positive(value).map(Interval::Fixed)
+    }
 }
 
 fn initial(value: &Value<'_>) -> Result<Initial, String> {
@@ -599,7 +655,10 @@ fn initial(value: &Value<'_>) -> Result<Initial, String> {
     let meant = "write \"all\", a number of entries, or an instant like \"2026-11-01T00:00:00Z\"";
     match value.as_str().map_err(|_| meant.to_owned())? {
         "all" => Ok(Initial::All),
-        text => text.parse().map(Initial::Since).map_err(|_| format!("{text:?} is none of them: {meant}")),
+        text => text
+            .parse()
+            .map(Initial::Since)
+            .map_err(|_| format!("{text:?} is none of them: {meant}")),
     }
 }
 
@@ -610,25 +669,34 @@ fn level(value: &Value<'_>) -> Result<String, String> {
     if !text.is_empty() && text.split(',').all(plain) {
         return Ok(text.to_owned());
     }
-    Err(format!("{text:?} is not one of \"error\", \"warn\", \"info\", \"debug\", \"trace\", or module=level pairs"))
+    Err(format!(
+        "{text:?} is not one of \"error\", \"warn\", \"info\", \"debug\", \"trace\", or module=level pairs"
+    ))
 }
 
 fn header_text(value: &Value<'_>) -> Result<String, String> {
     let text = value.as_str()?;
     let printable = !text.is_empty() && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-    if printable { Ok(text.to_owned()) } else { Err("a header value is printable ASCII and not empty".to_owned()) }
+    if printable {
+        Ok(text.to_owned())
+    } else {
+        Err("a header value is printable ASCII and not empty".to_owned())
+    }
 }
 
 fn headers(value: &Value<'_>) -> Result<BTreeMap<String, String>, String> {
-    let table = value.spanned.get_ref().as_table().ok_or("headers is a section of names and texts")?;
+    let table =
+        value.spanned.get_ref().as_table().ok_or("headers is a section of names and texts")?;
     let mut headers = BTreeMap::new();
     for (name, text) in table {
         let name: &str = name.get_ref();
-        let token = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+        let token = !name.is_empty()
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
         if !token {
             return Err(format!("{name:?} is not the name of a header"));
         }
-        let text = header_text(&Value::new(value.source, text)).map_err(|error| format!("{name}: {error}"))?;
+        let text = header_text(&Value::new(value.source, text))
+            .map_err(|error| format!("{name}: {error}"))?;
         headers.insert(name.to_owned(), text);
     }
     Ok(headers)

@@ -6,7 +6,9 @@ use std::time::Duration;
 ///
 /// The error says what would have been understood.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let meant = || format!("{text:?} is not a duration: write a number and ms, s, m, h, d or w, as in \"30m\"");
+    let meant = || {
+        format!("{text:?} is not a duration: write a number and ms, s, m, h, d or w, as in \"30m\"")
+    };
     let mut total = Duration::ZERO;
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -39,7 +41,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 
 /// Reads a size in bytes: a whole number and one of `B`, `KiB`, `MiB`, `GiB`, `kB`, `MB`, `GB`.
 pub fn parse_size(text: &str) -> Result<u64, String> {
-    let meant = || format!("{text:?} is not a size: write a number and B, KiB, MiB or GiB, as in \"8MiB\"");
+    let meant =
+        || format!("{text:?} is not a size: write a number and B, KiB, MiB or GiB, as in \"8MiB\"");
     let text = text.trim();
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let number: u64 = text[..digits].parse().map_err(|_| meant())?;
@@ -59,7 +62,9 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 /// Writes a duration the way [`parse_duration`] reads it, in the largest unit that leaves no rest.
 pub fn format_duration(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
-    for (unit, size) in [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
+    for (unit, size) in
+        [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)]
+    {
         if milliseconds > 0 && milliseconds % size == 0 {
             return format!("{}{unit}", milliseconds / size);
         }
@@ -73,11 +78,19 @@ mod tests {
 
     #[test]
     fn durations_are_read_in_words() {
-        for (text, seconds) in [("30m", 1_800), ("1h30m", 5_400), ("7d", 604_800), ("0s", 0), ("1 h", 3_600), ("2w", 1_209_600)] {
+        for (text, seconds) in [
+            ("30m", 1_800),
+            ("1h30m", 5_400),
+            ("7d", 604_800),
+            ("0s", 0),
+            ("1 h", 3_600),
+            ("2w", 1_209_600),
+        ] {
             assert_eq!(parse_duration(text).unwrap().as_secs(), seconds, "{text}");
         }
         assert_eq!(parse_duration("250ms").unwrap(), Duration::from_millis(250));
-        for text in ["", "30", "m", "-5m", "1.5h", "5 minutes", "99999999999999999999s", "9999999w"] {
+        for text in ["", "30", "m", "-5m", "1.5h", "5 minutes", "99999999999999999999s", "9999999w"]
+        {
             assert!(parse_duration(text).is_err(), "{text}");
         }
     }

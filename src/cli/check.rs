@@ -1,0 +1,18 @@
+//! `newsfold check`: reads the configuration and prints every error in it.
+
+use super::{Exit, Global, load, output};
+
+pub(super) fn check(global: &Global) -> anyhow::Result<Exit> {
+    let config = match load(global) {
+        Ok(config) => config,
+        Err(exit) => return Ok(exit),
+    };
+    let off = config.feeds.iter().filter(|feed| !feed.enabled).count();
+    let summary = format!(
+        "{}: fine, {} feeds, {off} of them disabled",
+        global.config.display(),
+        config.feeds.len()
+    );
+    output::line(&summary)?;
+    Ok(Exit::Fine)
+}
