@@ -1,1 +1,7 @@
 //! The one integration binary: the program and its parts against real neighbours.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands, helpers included"
+)]
+
+mod layers;
