@@ -10,7 +10,12 @@
 //! Fetching is parallel; judging and writing is one line, in the order of commits. `parse`, `normalize`,
 //! `dedup` and `schedule` are pure: what they need is handed to them, `now` included.
 
-pub mod cli;
-pub mod config;
 pub mod model;
+
+pub mod normalize;
+
+pub mod config;
+
 pub mod telemetry;
+
+pub mod cli;
