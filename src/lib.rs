@@ -10,4 +10,6 @@
 //! Fetching is parallel; judging and writing is one line, in the order of commits. `parse`, `normalize`,
 //! `dedup` and `schedule` are pure: what they need is handed to them, `now` included.
 
+pub mod fetch;
+
 pub mod model;
