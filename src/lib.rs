@@ -14,6 +14,8 @@ pub mod model;
 
 pub mod normalize;
 
+pub mod store;
+
 pub mod config;
 
 pub mod telemetry;

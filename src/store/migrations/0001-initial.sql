@@ -151,6 +151,7 @@ CREATE TABLE duplicates (
 ) STRICT;
 
 CREATE INDEX duplicates_by_article ON duplicates (article_id);
+CREATE INDEX duplicates_by_feed ON duplicates (feed_id);
 CREATE INDEX duplicates_by_text ON duplicates (text_id) WHERE text_id IS NOT NULL;
 
 CREATE TABLE revisions (
@@ -186,8 +187,8 @@ CREATE TABLE entries (
   CHECK (article_id IS NULL OR duplicate_id IS NULL)
 ) STRICT;
 
-CREATE INDEX entries_by_guid ON entries (feed_id, guid) WHERE guid IS NOT NULL;
-CREATE INDEX entries_by_url ON entries (feed_id, url) WHERE url IS NOT NULL;
+CREATE INDEX entries_by_guid ON entries (guid, feed_id) WHERE guid IS NOT NULL;
+CREATE INDEX entries_by_url ON entries (url, feed_id) WHERE url IS NOT NULL;
 CREATE INDEX entries_by_content ON entries (feed_id, content_hash);
 CREATE INDEX entries_listed ON entries (feed_id, raw_hash) WHERE listed = 1;
 CREATE INDEX entries_departed ON entries (last_listed_at) WHERE listed = 0;
@@ -207,6 +208,8 @@ CREATE TABLE fingerprints (
   passages      BLOB NOT NULL                  -- hashes of chosen five-word runs, sorted, packed
 ) STRICT;
 
+CREATE INDEX fingerprints_by_first_seen ON fingerprints (first_seen_at);
+
 CREATE TABLE furniture (
   -- Lines and sentences that a feed repeats in different kept articles: taken off texts from the third on.
   feed_id   INTEGER NOT NULL REFERENCES feeds (id),
@@ -215,6 +218,13 @@ CREATE TABLE furniture (
   last_at   TEXT NOT NULL CHECK (last_at GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z' AND last_at >= '1970'),
   PRIMARY KEY (feed_id, line_hash)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE furniture_recent (
+  -- Hashes of the lines and sentences of a feed's last 20 kept articles: by them a repeat is noticed without
+  -- reading those articles again, and what stands in one article only never reaches `furniture`.
+  feed_id INTEGER PRIMARY KEY REFERENCES feeds (id),
+  lines   BLOB NOT NULL                        -- for each article, newest last: a 32-bit count, then 64-bit hashes
+) STRICT;
 
 CREATE TABLE kept_apart (
   -- Pairs that somebody unfolded: never folded again, whichever process judges them. The guid and the URL
