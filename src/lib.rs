@@ -14,7 +14,11 @@ pub mod model;
 
 pub mod normalize;
 
+pub mod dedup;
+
 pub mod store;
+
+pub mod writer;
 
 pub mod config;
 

@@ -8,36 +8,25 @@ use std::collections::HashMap;
 use rusqlite::{OptionalExtension, Row, named_params, params};
 
 use super::{Database, Error};
-use crate::model::{FeedId, Timestamp};
+use crate::{
+    dedup::Scope,
+    model::{FeedId, Timestamp},
+};
 
-/// Which feeds' texts a feed's articles are compared with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
-    /// With every feed's, save those that are off.
-    #[default]
-    All,
-    /// With its own only.
-    Feed,
-    /// With none, and none with it.
-    Off,
+/// The word in `feeds.dedup_scope`.
+fn scope_word(scope: Scope) -> &'static str {
+    match scope {
+        Scope::All => "all",
+        Scope::Feed => "feed",
+        Scope::Off => "off",
+    }
 }
 
-impl Scope {
-    /// The word in `feeds.dedup_scope` and in the configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Feed => "feed",
-            Self::Off => "off",
-        }
-    }
-
-    fn from_column(word: &str) -> Self {
-        match word {
-            "feed" => Self::Feed,
-            "off" => Self::Off,
-            _ => Self::All,
-        }
+fn scope_from(word: &str) -> Scope {
+    match word {
+        "feed" => Scope::Feed,
+        "off" => Scope::Off,
+        _ => Scope::All,
     }
 }
 
@@ -95,7 +84,7 @@ impl FeedState {
             site_url: row.get(6)?,
             language: row.get(7)?,
             priority: row.get(8)?,
-            dedup_scope: Scope::from_column(row.get_ref(9)?.as_str()?),
+            dedup_scope: scope_from(row.get_ref(9)?.as_str()?),
             added_at: row.get(10)?,
             etag: row.get(11)?,
             last_modified: row.get(12)?,
@@ -278,7 +267,7 @@ impl Database {
         statement.execute(named_params! {
             ":id": id, ":url": feed.url, ":effective_url": effective_url, ":origin": origin(effective_url),
             ":name": feed.name, ":tags": json_list(&feed.tags), ":priority": feed.priority,
-            ":dedup_scope": feed.dedup_scope.as_str(), ":enabled": feed.enabled,
+            ":dedup_scope": scope_word(feed.dedup_scope), ":enabled": feed.enabled,
             ":config_hash": feed.config_hash, ":now": now,
         })?;
         Ok(())
@@ -310,7 +299,7 @@ impl Database {
             json_list(&feed.tags),
             feed.enabled,
             feed.priority,
-            feed.dedup_scope.as_str(),
+            scope_word(feed.dedup_scope),
             feed.config_hash,
             now,
             first_poll_at
@@ -338,6 +327,15 @@ impl Database {
             .connection
             .prepare_cached(&format!("SELECT {STATE_COLUMNS} FROM feeds WHERE id = ?1"))?;
         Ok(statement.query_row([id], FeedState::from_row).optional()?)
+    }
+
+    /// Scope and priority of a feed: what judging asks of another text's feed.
+    pub(crate) fn feed_standing(&self, id: FeedId) -> Result<(Scope, i64), Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT dedup_scope, priority FROM feeds WHERE id = ?1")?;
+        Ok(statement
+            .query_row([id], |row| Ok((scope_from(row.get_ref(0)?.as_str()?), row.get(1)?)))?)
     }
 
     /// The feed that a person means: by id, url, effective url or name.
