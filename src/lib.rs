@@ -10,13 +10,15 @@
 //! Fetching is parallel; judging and writing is one line, in the order of commits. `parse`, `normalize`,
 //! `dedup` and `schedule` are pure: what they need is handed to them, `now` included.
 
-pub mod fetch;
-
 pub mod model;
+
+pub mod fetch;
 
 pub mod normalize;
 
 pub mod dedup;
+
+pub mod store;
 
 pub mod config;
 
