@@ -12,6 +12,8 @@
 
 pub mod model;
 
+pub mod schedule;
+
 pub mod fetch;
 
 pub mod normalize;

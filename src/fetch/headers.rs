@@ -213,11 +213,19 @@ fn saturating_seconds(digits: &str) -> Option<u32> {
     all_digits.then(|| digits.parse().unwrap_or(u32::MAX))
 }
 
-/// The three forms of HTTP dates (RFC 9110, 5.6.7), within the years that we can hold.
+/// The three forms of HTTP dates (RFC 9110, 5.6.7), else what mail would take (RFC 5322: other zones, a weekday that
+/// is wrong or missing); within the years that we can hold.
 fn http_date(text: &str) -> Option<Timestamp> {
-    let since_1970 =
-        httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    Timestamp::from_unix_seconds(i64::try_from(since_1970.as_secs()).ok()?)
+    let seconds = match httpdate::parse_http_date(text) {
+        Ok(date) => {
+            i64::try_from(date.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs()).ok()?
+        }
+        Err(_) => {
+            let parser = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
+            parser.parse_timestamp(text).ok()?.as_second()
+        }
+    };
+    Timestamp::from_unix_seconds(seconds)
 }
 
 #[cfg(test)]
@@ -315,6 +323,12 @@ mod tests {
         assert_eq!(of("Tue, 24 Nov 2026 09:25:00 GMT"), (600, false));
         assert_eq!(of("Tuesday, 24-Nov-26 09:25:00 GMT"), (600, false));
         assert_eq!(of("Tue, 24 Nov 2026 09:00:00 GMT"), (0, true));
+        assert_eq!(of("Monday, 24 Nov 2026 10:25:00 +0100"), (0, true), "no date of any kind");
+        assert_eq!(
+            of("Mon, 24 Nov 2026 10:25:00 +0100"),
+            (600, false),
+            "wrong weekday, another zone"
+        );
         assert_eq!(of("Fri, 31 Dec 2099 00:00:00 GMT"), (604_800, true));
         assert!(RetryAfter::of(&headers(&[]), now).is_none());
     }
