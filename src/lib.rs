@@ -12,8 +12,6 @@
 
 pub mod model;
 
-pub mod schedule;
-
 pub mod fetch;
 
 pub mod normalize;
@@ -21,6 +19,8 @@ pub mod normalize;
 pub mod dedup;
 
 pub mod store;
+
+pub mod schedule;
 
 pub mod config;
 
