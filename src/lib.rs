@@ -11,3 +11,5 @@
 //! `dedup` and `schedule` are pure: what they need is handed to them, `now` included.
 
 pub mod model;
+
+pub mod parse;
