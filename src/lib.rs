@@ -14,6 +14,8 @@ pub mod model;
 
 pub mod fetch;
 
+pub mod parse;
+
 pub mod normalize;
 
 pub mod dedup;

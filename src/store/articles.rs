@@ -7,7 +7,9 @@ use rusqlite::{OptionalExtension, Row, named_params, params};
 use serde_json::Value;
 
 use super::{Database, Error};
-use crate::model::{Article, ArticleId, BodySource, Cut, DuplicateId, FeedId, Fingerprint, TextId, Timestamp};
+use crate::model::{
+    Article, ArticleId, BodySource, Cut, DuplicateId, FeedId, Fingerprint, TextId, Timestamp,
+};
 
 /// What judging adds to an article before it is stored.
 #[derive(Clone, Debug)]
@@ -118,7 +120,11 @@ impl Database {
     }
 
     /// Stores an article.
-    pub(crate) fn insert_article(&self, article: &Article, kept: &Kept<'_>) -> Result<ArticleId, Error> {
+    pub(crate) fn insert_article(
+        &self,
+        article: &Article,
+        kept: &Kept<'_>,
+    ) -> Result<ArticleId, Error> {
         let mut statement = self.connection.prepare_cached(
             "INSERT INTO articles (feed_id, guid, url, title, author, tags, language, published_at,
                 published_source, updated_at, first_seen_at, word_count, body_source, fingerprint, text_id,
@@ -227,7 +233,11 @@ impl Database {
     }
 
     /// Makes a copy an article of its own: every field moves, the ledger follows, the copy's row goes.
-    pub(crate) fn promote_duplicate(&self, id: DuplicateId, evidence: &Value) -> Result<ArticleId, Error> {
+    pub(crate) fn promote_duplicate(
+        &self,
+        id: DuplicateId,
+        evidence: &Value,
+    ) -> Result<ArticleId, Error> {
         let mut statement = self.connection.prepare_cached(
             "INSERT INTO articles (feed_id, guid, url, title, author, tags, language, published_at,
                 published_source, updated_at, first_seen_at, word_count, body_source, fingerprint, text_id,

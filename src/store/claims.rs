@@ -41,7 +41,11 @@ impl Database {
     ///
     /// A feed is free if it is enabled, not gone, not the same as an earlier one, under no Retry-After of its
     /// own or of its host, not claimed, and no other process holds a claim on its host.
-    pub fn claim_due(&mut self, claim: &Claim<'_>, now: Timestamp) -> Result<Vec<FeedState>, Error> {
+    pub fn claim_due(
+        &mut self,
+        claim: &Claim<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<FeedState>, Error> {
         if self.free_feeds(claim, now, 1)?.is_empty() {
             return Ok(Vec::new());
         }
@@ -60,7 +64,12 @@ impl Database {
         })
     }
 
-    fn free_feeds(&self, claim: &Claim<'_>, now: Timestamp, at_most: usize) -> Result<Vec<FeedId>, Error> {
+    fn free_feeds(
+        &self,
+        claim: &Claim<'_>,
+        now: Timestamp,
+        at_most: usize,
+    ) -> Result<Vec<FeedId>, Error> {
         let mut hosts = self.claimed_hosts(claim.by, now)?;
         let wanted: Option<HashSet<FeedId>> = claim.feeds.map(|ids| ids.iter().copied().collect());
         let mut statement = self.connection.prepare_cached(

@@ -118,12 +118,20 @@ impl Database {
     }
 
     /// Ledger rows of the feed with this guid, newest first.
-    pub(crate) fn entries_by_guid(&self, feed: FeedId, guid: &str) -> Result<Vec<LedgerEntry>, Error> {
+    pub(crate) fn entries_by_guid(
+        &self,
+        feed: FeedId,
+        guid: &str,
+    ) -> Result<Vec<LedgerEntry>, Error> {
         self.entries_where("feed_id = ?1 AND guid = ?2", params![feed, guid])
     }
 
     /// Ledger rows of the feed with this URL, newest first.
-    pub(crate) fn entries_by_url(&self, feed: FeedId, url: &str) -> Result<Vec<LedgerEntry>, Error> {
+    pub(crate) fn entries_by_url(
+        &self,
+        feed: FeedId,
+        url: &str,
+    ) -> Result<Vec<LedgerEntry>, Error> {
         self.entries_where("feed_id = ?1 AND url = ?2", params![feed, url])
     }
 
@@ -133,12 +141,19 @@ impl Database {
         feed: FeedId,
         content_hash: u64,
     ) -> Result<Vec<LedgerEntry>, Error> {
-        self.entries_where("feed_id = ?1 AND content_hash = ?2", params![feed, from_hash(content_hash)])
+        self.entries_where(
+            "feed_id = ?1 AND content_hash = ?2",
+            params![feed, from_hash(content_hash)],
+        )
     }
 
     /// What other feeds' entries of this URL or guid hold, newest first. A feed that has several such entries
     /// gives none: a key that it shares out proves nothing.
-    pub(crate) fn holders_elsewhere(&self, key: Key<'_>, feed: FeedId) -> Result<Vec<Holds>, Error> {
+    pub(crate) fn holders_elsewhere(
+        &self,
+        key: Key<'_>,
+        feed: FeedId,
+    ) -> Result<Vec<Holds>, Error> {
         let (column, value) = match key {
             Key::Guid(guid) => ("guid", guid),
             Key::Url(url) => ("url", url),
@@ -157,7 +172,11 @@ impl Database {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    fn entries_where(&self, condition: &str, keys: &[&dyn rusqlite::ToSql]) -> Result<Vec<LedgerEntry>, Error> {
+    fn entries_where(
+        &self,
+        condition: &str,
+        keys: &[&dyn rusqlite::ToSql],
+    ) -> Result<Vec<LedgerEntry>, Error> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM entries WHERE {condition} ORDER BY id DESC LIMIT {MAX_MATCHES}"
         ))?;
@@ -204,7 +223,12 @@ impl Database {
     }
 
     /// Notes that a known entry is listed again, with the keys and hashes that it has now.
-    pub(crate) fn update_entry(&self, id: EntryId, keys: &Keys<'_>, now: Timestamp) -> Result<(), Error> {
+    pub(crate) fn update_entry(
+        &self,
+        id: EntryId,
+        keys: &Keys<'_>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let mut statement = self.connection.prepare_cached(
             "UPDATE entries SET guid = coalesce(?2, guid), url = coalesce(?3, url), raw_hash = ?4,
                 content_hash = ?5, listed = 1, last_listed_at = ?6

@@ -166,17 +166,21 @@ impl Database {
             let mut synced = Synced::default();
             db.remove_missing(&rows, configured, now, &mut synced)?;
             let mut new = Vec::new();
-            let by_url: HashMap<&str, &Row0> = rows.iter().map(|row| (row.url.as_str(), row)).collect();
+            let by_url: HashMap<&str, &Row0> =
+                rows.iter().map(|row| (row.url.as_str(), row)).collect();
             for feed in configured {
                 match by_url.get(feed.url.as_str()) {
                     Some(row) => db.update_configured(row, feed, now, &mut synced)?,
                     None => new.push(feed),
                 }
             }
-            let mut heirless: Vec<&Row0> =
-                rows.iter().filter(|row| row.is_removed || synced.removed.contains(&row.id)).collect();
+            let mut heirless: Vec<&Row0> = rows
+                .iter()
+                .filter(|row| row.is_removed || synced.removed.contains(&row.id))
+                .collect();
             heirless.retain(|row| !configured.iter().any(|feed| feed.url == row.url));
-            let spread = |n: usize| spread_seconds.saturating_mul(n as i64) / (new.len() as i64).max(1);
+            let spread =
+                |n: usize| spread_seconds.saturating_mul(n as i64) / (new.len() as i64).max(1);
             for (n, feed) in new.iter().enumerate() {
                 let first_poll_at = now.plus_seconds(spread(n));
                 let heir_of = heirless.iter().position(|row| is_same_feed(row, &feed.url));
@@ -215,9 +219,11 @@ impl Database {
         now: Timestamp,
         synced: &mut Synced,
     ) -> Result<(), Error> {
-        let urls: std::collections::HashSet<&str> = configured.iter().map(|feed| feed.url.as_str()).collect();
-        let mut statement =
-            self.connection.prepare_cached("UPDATE feeds SET enabled = 0, removed_at = ?2 WHERE id = ?1")?;
+        let urls: std::collections::HashSet<&str> =
+            configured.iter().map(|feed| feed.url.as_str()).collect();
+        let mut statement = self
+            .connection
+            .prepare_cached("UPDATE feeds SET enabled = 0, removed_at = ?2 WHERE id = ?1")?;
         for row in rows.iter().filter(|row| !row.is_removed && !urls.contains(row.url.as_str())) {
             statement.execute(params![row.id, now])?;
             synced.removed.push(row.id);
@@ -273,7 +279,12 @@ impl Database {
         Ok(())
     }
 
-    fn take_over_row(&self, row: &Row0, feed: &Configured, now: Timestamp) -> Result<FeedId, Error> {
+    fn take_over_row(
+        &self,
+        row: &Row0,
+        feed: &Configured,
+        now: Timestamp,
+    ) -> Result<FeedId, Error> {
         // An http row that had moved elsewhere keeps its target only if that is what is configured now.
         let effective_url =
             if row.effective_url == feed.url { &row.effective_url } else { &feed.url };

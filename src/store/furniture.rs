@@ -25,18 +25,23 @@ const MAX_LINES: usize = 200;
 impl Database {
     /// Hashes of the lines that are furniture in this feed.
     pub(crate) fn furniture(&self, feed: FeedId) -> Result<HashSet<u64>, Error> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT line_hash FROM furniture WHERE feed_id = ?1 AND articles >= ?2")?;
-        let rows = statement.query_map(params![feed, LEARNED_AFTER], |row| row.get(0).map(to_hash))?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT line_hash FROM furniture WHERE feed_id = ?1 AND articles >= ?2",
+        )?;
+        let rows =
+            statement.query_map(params![feed, LEARNED_AFTER], |row| row.get(0).map(to_hash))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// In how many kept articles of the feed a line stands, if in two or more.
-    pub(crate) fn furniture_count(&self, feed: FeedId, line_hash: u64) -> Result<Option<u32>, Error> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT articles FROM furniture WHERE feed_id = ?1 AND line_hash = ?2")?;
+    pub(crate) fn furniture_count(
+        &self,
+        feed: FeedId,
+        line_hash: u64,
+    ) -> Result<Option<u32>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT articles FROM furniture WHERE feed_id = ?1 AND line_hash = ?2",
+        )?;
         Ok(statement.query_row(params![feed, from_hash(line_hash)], |row| row.get(0)).optional()?)
     }
 
@@ -59,14 +64,19 @@ impl Database {
 
     /// Line hashes of the feed's last kept articles, newest last.
     pub(crate) fn recent_lines(&self, feed: FeedId) -> Result<Vec<HashSet<u64>>, Error> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT lines FROM furniture_recent WHERE feed_id = ?1")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT lines FROM furniture_recent WHERE feed_id = ?1")?;
         let blob: Option<Vec<u8>> = statement.query_row([feed], |row| row.get(0)).optional()?;
         Ok(blob.map_or_else(Vec::new, |blob| decode(&blob)))
     }
 
     /// Replaces them; older ones than the last [`RECENT_ARTICLES`] are left out.
-    pub(crate) fn store_recent_lines(&self, feed: FeedId, sets: &[HashSet<u64>]) -> Result<(), Error> {
+    pub(crate) fn store_recent_lines(
+        &self,
+        feed: FeedId,
+        sets: &[HashSet<u64>],
+    ) -> Result<(), Error> {
         let mut statement = self.connection.prepare_cached(
             "INSERT INTO furniture_recent (feed_id, lines) VALUES (?1, ?2)
              ON CONFLICT (feed_id) DO UPDATE SET lines = excluded.lines",

@@ -22,10 +22,12 @@ pub const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 pub(super) fn recognise(connection: &Connection, path: &Path) -> Result<i64, Error> {
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let read = || -> rusqlite::Result<(i64, i64, i64)> {
-        let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        let tables =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         Ok((pragma("application_id")?, pragma("user_version")?, tables))
     };
-    let (application_id, version, tables) = read().map_err(|source| opening_failed(path, source))?;
+    let (application_id, version, tables) =
+        read().map_err(|source| opening_failed(path, source))?;
     if application_id == 0 && version == 0 && tables == 0 {
         return Ok(0);
     }
@@ -51,7 +53,8 @@ pub(super) fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), Er
 }
 
 fn step(connection: &mut Connection, version: i64, sql: &str) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let reached: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if reached < version {
         transaction.execute_batch(sql)?;

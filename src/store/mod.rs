@@ -31,7 +31,6 @@ pub mod read;
 
 mod upkeep;
 
-
 use std::{
     fs, io,
     os::unix::fs::MetadataExt,
@@ -159,9 +158,9 @@ impl Error {
 
     fn code(&self) -> Option<ErrorCode> {
         match self {
-            Self::Open { source, .. } | Self::Upgrade { source, .. } | Self::Damaged { source, .. } => {
-                source.sqlite_error_code()
-            }
+            Self::Open { source, .. }
+            | Self::Upgrade { source, .. }
+            | Self::Damaged { source, .. } => source.sqlite_error_code(),
             Self::Sqlite(source) => source.sqlite_error_code(),
             _ => None,
         }
@@ -327,7 +326,8 @@ fn set_up_for_writing(connection: &Connection, options: &Options) -> rusqlite::R
 /// it, and without it cannot open the file.
 fn keep_wal(connection: &Connection) -> rusqlite::Result<()> {
     let mut persist = 1;
-    connection.file_control(rusqlite::MAIN_DB.into(), rusqlite::FileControl::PersistWal(&mut persist))
+    connection
+        .file_control(rusqlite::MAIN_DB.into(), rusqlite::FileControl::PersistWal(&mut persist))
 }
 
 fn opening_failed(path: &Path, source: rusqlite::Error) -> Error {

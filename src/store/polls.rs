@@ -125,7 +125,11 @@ impl Database {
 
     /// When the feed's last entries were published, or first seen where no date was given; newest first by
     /// arrival, copies among them.
-    pub(crate) fn recent_instants(&self, feed: FeedId, at_most: u32) -> Result<Vec<Timestamp>, Error> {
+    pub(crate) fn recent_instants(
+        &self,
+        feed: FeedId,
+        at_most: u32,
+    ) -> Result<Vec<Timestamp>, Error> {
         let mut instants = Vec::new();
         for table in ["articles", "duplicates"] {
             let mut statement = self.connection.prepare_cached(&format!(

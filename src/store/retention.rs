@@ -62,7 +62,8 @@ impl Database {
                 removed.articles = db.remove_articles(before(seconds))?;
             }
             if let Some(seconds) = retention.keep_duplicates_seconds {
-                removed.duplicates = db.remove_oldest("duplicates", "first_seen_at", before(seconds))?;
+                removed.duplicates =
+                    db.remove_oldest("duplicates", "first_seen_at", before(seconds))?;
             }
             if let Some(seconds) = retention.keep_polls_seconds {
                 removed.polls = db.remove_oldest("polls", "started_at", before(seconds))?;
@@ -152,7 +153,8 @@ impl Database {
         self.transaction(|db| {
             db.connection
                 .execute("UPDATE settings SET value = ?1 WHERE name = 'search'", [search])?;
-            db.connection.execute("INSERT INTO article_fts (article_fts) VALUES ('rebuild')", [])?;
+            db.connection
+                .execute("INSERT INTO article_fts (article_fts) VALUES ('rebuild')", [])?;
             Ok(true)
         })
     }

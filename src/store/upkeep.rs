@@ -30,9 +30,8 @@ impl Database {
     /// Copies the database as it stands to `target`, while others read and write. An existing file is never
     /// overwritten; `target` appears only once it is complete.
     pub fn back_up(&self, target: &Path) -> Result<(), Error> {
-        let failed = |operation| {
-            move |source| Error::File { operation, path: target.to_owned(), source }
-        };
+        let failed =
+            |operation| move |source| Error::File { operation, path: target.to_owned(), source };
         if target.try_exists().map_err(failed("look at"))? {
             return Err(failed("write")(io::ErrorKind::AlreadyExists.into()));
         }
@@ -71,7 +70,8 @@ impl Database {
 /// Renames a damaged database and its log to `PATH.damaged-N`, so that a new one can be started. Only ever on
 /// somebody's order: nothing is deleted.
 pub fn move_aside(path: &Path) -> Result<PathBuf, Error> {
-    let free = (1..).map(|n| with_suffix(path, &format!(".damaged-{n}"))).find(|name| !name.exists());
+    let free =
+        (1..).map(|n| with_suffix(path, &format!(".damaged-{n}"))).find(|name| !name.exists());
     let aside = free.unwrap_or_else(|| with_suffix(path, ".damaged"));
     for suffix in ["", "-wal", "-shm"] {
         let (from, to) = (with_suffix(path, suffix), with_suffix(&aside, suffix));

@@ -5,4 +5,5 @@
 )]
 
 mod config;
+mod feeds;
 mod layers;

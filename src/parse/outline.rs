@@ -1,0 +1,253 @@
+//! The outline of a document: what kind of feed it is and where its entries lie.
+//!
+//! In: the text. Out: the root, its namespace declarations, the span of every entry and the spans of all
+//! else. No tree is built for it, so that entries that are known can be told by the hash of their text and
+//! skipped. An entry without its end reaches to the next one; one without its start is taken up from the
+//! end of the last; the last one of a cut-off document reaches to the end.
+
+use super::{
+    Error, Limits,
+    names::{Bindings, Ns, split_name},
+    scan::{Mark, Scanner, Span},
+    text::Entities,
+    tree::declare,
+};
+
+/// What the root element says the document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Root {
+    Rss,
+    Rdf,
+    Atom,
+    /// A channel without anything around it, or CDF.
+    Channel,
+    /// Entries without anything around them.
+    Bare,
+}
+
+/// Where a document's parts lie.
+#[derive(Debug)]
+pub(super) struct Outline {
+    pub(super) root: Option<Root>,
+    /// The root's raw attributes.
+    pub(super) root_attributes: Span,
+    pub(super) bindings: Bindings,
+    pub(super) entities: Entities,
+    pub(super) entries: Vec<Span>,
+    /// All that is not an entry.
+    pub(super) head: Vec<Span>,
+    /// Whether a web page's root was met.
+    pub(super) is_page: bool,
+    /// Entries whose end or start had to be supplied.
+    pub(super) repaired_entries: usize,
+}
+
+/// Finds the parts of `text`.
+///
+/// # Errors
+///
+/// Fails where the document has more entries or marks than `limits` allow.
+pub(super) fn outline(text: &str, limits: &Limits) -> Result<Outline, Error> {
+    let mut outline = Outline {
+        root: None,
+        root_attributes: Span::default(),
+        bindings: Bindings::default(),
+        entities: Entities::default(),
+        entries: Vec::new(),
+        head: Vec::new(),
+        is_page: false,
+        repaired_entries: 0,
+    };
+    let mut scanner = Scanner::new(text, 0, text.len());
+    let mut open: Option<OpenEntry<'_>> = None;
+    let mut marks = 0usize;
+    while let Some((mark, start, end)) = scanner.next_mark() {
+        marks += 1;
+        if marks > limits.max_nodes {
+            return Err(Error::TooManyNodes { limit: limits.max_nodes });
+        }
+        match mark {
+            Mark::Open { name, attributes, is_empty } => {
+                let name = name.of(text);
+                let (prefix, local) = split_name(name);
+                if !outline.is_entry(prefix, local) {
+                    if open.is_none() {
+                        outline.see_head(text, local, prefix, attributes);
+                    }
+                    continue;
+                }
+                if let Some(entry) = open.take() {
+                    if !local.eq_ignore_ascii_case(entry.name) {
+                        open = Some(entry);
+                        continue;
+                    }
+                    outline.push(Span::new(entry.start, start), true, limits)?;
+                }
+                if outline.root.is_none() && !outline.is_page {
+                    declare(&mut outline.bindings, attributes.of(text), &outline.entities);
+                    outline.root = Some(Root::Bare);
+                }
+                if is_empty {
+                    outline.push(Span::new(start, end), false, limits)?;
+                } else {
+                    open = Some(OpenEntry { start, name: local });
+                }
+            }
+            Mark::Close { name } => {
+                let (prefix, local) = split_name(name.of(text));
+                match &open {
+                    Some(entry) if local.eq_ignore_ascii_case(entry.name) => {
+                        outline.push(Span::new(entry.start, end), false, limits)?;
+                        open = None;
+                    }
+                    Some(entry) if is_container(local) => {
+                        outline.push(Span::new(entry.start, start), true, limits)?;
+                        open = None;
+                    }
+                    None if outline.is_entry(prefix, local) => {
+                        outline.take_up_startless(end, limits)?
+                    }
+                    _ => {}
+                }
+            }
+            Mark::Doctype { inner } => {
+                let inner = inner.of(text);
+                outline.is_page |= outline.root.is_none()
+                    && inner.trim_start().get(..4).is_some_and(|s| s.eq_ignore_ascii_case("html"));
+                outline.entities = Entities::of_subset(inner);
+            }
+            Mark::CData { .. } | Mark::Skip => {}
+        }
+    }
+    if let Some(entry) = open {
+        outline.push(Span::new(entry.start, text.len()), true, limits)?;
+    }
+    outline.head = complement(&outline.entries, text.len());
+    Ok(outline)
+}
+
+struct OpenEntry<'a> {
+    start: usize,
+    name: &'a str,
+}
+
+impl Outline {
+    fn is_entry(&self, prefix: &str, local: &str) -> bool {
+        let is_name = local.eq_ignore_ascii_case("item") || local.eq_ignore_ascii_case("entry");
+        is_name && self.bindings.resolve(prefix) == Ns::Feed
+    }
+
+    /// Takes root and declarations from an element outside all entries.
+    fn see_head(&mut self, text: &str, local: &str, prefix: &str, attributes: Span) {
+        if self.root.is_some() && !(self.entries.is_empty() && is_container(local)) {
+            return;
+        }
+        let root = match local.to_ascii_lowercase().as_str() {
+            "rss" => Root::Rss,
+            "rdf" => Root::Rdf,
+            "feed" => Root::Atom,
+            "channel" => Root::Channel,
+            "html" => {
+                self.is_page = true;
+                return;
+            }
+            _ => return,
+        };
+        // `<feed>` inside a web page is a custom element unless it says whose it is.
+        if self.is_page
+            && !matches!(root, Root::Rss | Root::Rdf)
+            && !attributes.of(text).contains("xmlns")
+        {
+            return;
+        }
+        declare(&mut self.bindings, attributes.of(text), &self.entities);
+        if self.root.is_none() {
+            self.root = Some(root);
+            self.root_attributes = attributes;
+            self.bindings.assume_feed(prefix);
+        }
+    }
+
+    fn push(&mut self, entry: Span, is_repaired: bool, limits: &Limits) -> Result<(), Error> {
+        if self.entries.len() >= limits.max_entries {
+            return Err(Error::TooManyEntries { limit: limits.max_entries });
+        }
+        self.repaired_entries += usize::from(is_repaired);
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// `</item>` without `<item>`: what lies since the last entry is one.
+    fn take_up_startless(&mut self, end: usize, limits: &Limits) -> Result<(), Error> {
+        let Some(last) = self.entries.last() else { return Ok(()) };
+        let span = Span::new(last.end(), end);
+        self.push(span, true, limits)
+    }
+}
+
+fn is_container(local: &str) -> bool {
+    ["channel", "rss", "rdf", "feed"].iter().any(|name| local.eq_ignore_ascii_case(name))
+}
+
+fn complement(entries: &[Span], length: usize) -> Vec<Span> {
+    let mut head = Vec::new();
+    let mut at = 0;
+    for entry in entries {
+        if entry.start() > at {
+            head.push(Span::new(at, entry.start()));
+        }
+        at = entry.end();
+    }
+    if at < length {
+        head.push(Span::new(at, length));
+    }
+    head
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(text: &str) -> Vec<&str> {
+        let outline = outline(text, &Limits::default()).unwrap();
+        outline.entries.iter().map(|span| span.of(text)).collect()
+    }
+
+    #[test]
+    fn one_bad_entry_costs_no_other() {
+        for (text, expected) in [
+            (
+                "<rss><channel><item>a</item><item>b</item></channel>",
+                vec!["<item>a</item>", "<item>b</item>"],
+            ),
+            ("<rss><item>a<item>b</item>", vec!["<item>a", "<item>b</item>"]),
+            ("<rss><item>a</item>b</item><item>c", vec!["<item>a</item>", "b</item>", "<item>c"]),
+            ("<rss><channel><item>a</channel></rss>", vec!["<item>a"]),
+            ("<rss><item><![CDATA[<item>]]></item>", vec!["<item><![CDATA[<item>]]></item>"]),
+            (
+                "<rss><item><description><![CDATA[a</description></item><item><description><![CDATA[b]]></description></item>",
+                vec![
+                    "<item><description><![CDATA[a</description></item>",
+                    "<item><description><![CDATA[b]]></description></item>",
+                ],
+            ),
+            ("<rss><item/><ITEM /><x:item>no</x:item>", vec!["<item/>", "<ITEM />"]),
+            (
+                "<a:feed xmlns:a='http://www.w3.org/2005/Atom'><a:entry>1</a:entry>",
+                vec!["<a:entry>1</a:entry>"],
+            ),
+        ] {
+            assert_eq!(entries(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_are_limited() {
+        let limits = Limits { max_entries: 3, ..Limits::default() };
+        let error = outline(&format!("<rss>{}", "<item/>".repeat(4)), &limits).unwrap_err();
+        assert_eq!(error.kind(), "too_many_entries");
+        let limits = Limits { max_nodes: 3, ..Limits::default() };
+        let error = outline("<rss><a><b><c>", &limits).unwrap_err();
+        assert_eq!(error.kind(), "too_many_nodes");
+    }
+}
