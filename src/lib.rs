@@ -26,6 +26,8 @@ pub mod schedule;
 
 pub mod config;
 
+pub mod report;
+
 pub mod telemetry;
 
 pub mod cli;

@@ -20,7 +20,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("poll", &["fetch", "digest", "writer", "store", "normalize", "schedule", "parse"]),
     ("config", &["fetch", "schedule", "normalize", "dedup", "store", "parse", "digest"]),
     ("telemetry", &["config"]),
-    ("daemon", &["config", "poll", "schedule", "writer", "store", "fetch", "digest", "telemetry"]),
+    ("report", &[]),
+    (
+        "daemon",
+        &[
+            "config",
+            "poll",
+            "schedule",
+            "writer",
+            "store",
+            "fetch",
+            "digest",
+            "telemetry",
+            "report",
+        ],
+    ),
     ("cli", &["*"]),
     ("main", &["cli"]),
 ];
@@ -39,7 +53,7 @@ const IMPURE: &[&str] = &[
     "rusqlite",
     "reqwest",
 ];
-const PURE: &[&str] = &["model", "parse", "normalize", "dedup", "schedule", "digest"];
+const PURE: &[&str] = &["model", "parse", "normalize", "dedup", "schedule", "digest", "report"];
 
 #[test]
 fn every_part_knows_only_what_the_map_says() {
