@@ -1,1 +1,3 @@
 //! The one integration binary: the program and its parts against real neighbours.
+
+mod bodies;
