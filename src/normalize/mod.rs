@@ -5,10 +5,28 @@
 
 use std::collections::HashSet;
 
-use crate::model::{Article, BodySource, Cut, Entry, PublishedSource, RawText, Timestamp};
+use xxhash_rust::xxh3::Xxh3;
 
+use crate::model::{Article, BodySource, Entry, Markup, PublishedSource, RawDate, Timestamp};
+use cuts::Cuts;
+
+mod body;
+mod characters;
+mod cuts;
+mod dateline;
+mod entities;
+mod fold;
 pub mod furniture;
+mod headline;
+mod html;
+mod language;
+mod lines;
+mod mojibake;
 pub mod page;
+mod tag;
+mod title;
+mod urls;
+mod wrap;
 
 pub use page::{Page, normalize_page};
 
@@ -44,42 +62,44 @@ impl Default for Options {
 const MAX_SECONDS_AHEAD: i64 = 86_400;
 
 /// Makes the clean article of an entry.
-pub fn normalize(
-    entry: &Entry,
-    feed: &FeedContext<'_>,
-    options: &Options,
-    now: Timestamp,
-) -> Article {
-    let _ = options;
-    let text =
-        |raw: &Option<RawText>| raw.as_ref().map(|raw| raw.value.clone()).unwrap_or_default();
+pub fn normalize(entry: &Entry, feed: &FeedContext<'_>, options: &Options, now: Timestamp) -> Article {
+    let mut cuts = Cuts::default();
+    let title = title::clean(entry.title.as_ref(), feed, &mut cuts);
+    let texts = body::clean(entry, title, feed, options, &mut cuts);
     let (published_at, published_source) = published(entry, now);
-    let cuts: Vec<Cut> = Vec::new();
-    let body = if entry.content.is_some() { text(&entry.content) } else { text(&entry.summary) };
     Article {
         guid: entry.guid.clone(),
-        url: entry.original_url.clone().or_else(|| entry.url.clone()),
-        title: text(&entry.title),
-        word_count: body.split_whitespace().count() as u32,
-        content_hash: 0,
-        body,
-        summary: entry.summary.as_ref().map(|raw| raw.value.clone()),
-        author: (!entry.authors.is_empty()).then(|| entry.authors.join(", ")),
-        tags: entry.tags.clone(),
-        language: entry.language.clone().or_else(|| feed.language.map(str::to_owned)),
+        url: urls::of_entry(entry),
+        content_hash: content_hash(&texts.title, &texts.body),
+        language: language::of(&texts.body, &texts.title, entry.language.as_deref(), feed.language),
+        word_count: body::word_count(&texts.body),
+        title: texts.title,
+        body: texts.body,
+        summary: texts.summary,
+        author: author(&entry.authors),
+        tags: tags(&entry.tags),
         published_at,
         published_source,
         updated_at: entry.updated.as_ref().and_then(|date| date.at),
         body_source: BodySource::Feed,
-        cuts,
+        cuts: cuts.into_vec(),
         extras: entry.extras.clone(),
         raw_hash: entry.raw_hash,
     }
 }
 
+/// Equal for two articles between which a reader sees no difference.
+fn content_hash(title: &str, body: &str) -> u64 {
+    let mut hasher = Xxh3::new();
+    hasher.update(title.as_bytes());
+    hasher.update(b"\n");
+    hasher.update(body.as_bytes());
+    hasher.digest()
+}
+
 /// The publication date, else the update date, neither more than a day ahead of the poll.
 fn published(entry: &Entry, now: Timestamp) -> (Option<Timestamp>, Option<PublishedSource>) {
-    let at = |date: &Option<crate::model::RawDate>| date.as_ref().and_then(|date| date.at);
+    let at = |date: &Option<RawDate>| date.as_ref().and_then(|date| date.at);
     let (at, source) = match (at(&entry.published), at(&entry.updated)) {
         (Some(at), _) => (at, PublishedSource::Published),
         (None, Some(at)) => (at, PublishedSource::Updated),
@@ -89,4 +109,22 @@ fn published(entry: &Entry, now: Timestamp) -> (Option<Timestamp>, Option<Publis
         return (Some(now), Some(PublishedSource::Clamped));
     }
     (Some(at), Some(source))
+}
+
+/// The authors' names, each once, joined by `, `.
+fn author(authors: &[String]) -> Option<String> {
+    let names = tags(authors).join(", ");
+    (!names.is_empty()).then_some(names)
+}
+
+/// Short texts cleaned, without empty ones and repeats.
+fn tags(raw: &[String]) -> Vec<String> {
+    let mut tags: Vec<String> = Vec::with_capacity(raw.len());
+    for tag in raw {
+        let tag = html::lines(tag, Markup::Html).render_line();
+        if !tag.is_empty() && !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    tags
 }

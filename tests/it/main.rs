@@ -4,6 +4,7 @@
     reason = "a test that cannot go on fails where it stands, helpers included"
 )]
 
+mod bodies;
 mod config;
 mod feeds;
 mod layers;

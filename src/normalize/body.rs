@@ -1,0 +1,105 @@
+//! The body of an article out of content and summary: read, cleared of headline and furniture, the fuller kept.
+
+use super::{
+    FeedContext, Options,
+    characters::is_unspaced,
+    cuts::Cuts,
+    furniture, headline, html,
+    lines::Lines,
+    wrap,
+};
+use crate::model::{Entry, RawText};
+
+/// The texts of an article.
+pub(super) struct Texts {
+    pub(super) title: String,
+    pub(super) body: String,
+    pub(super) summary: Option<String>,
+}
+
+/// One text of an entry, clean.
+#[derive(Default)]
+struct Cleaned {
+    text: String,
+    cuts: Cuts,
+    /// The headline in full, where the title was shortened.
+    title: Option<String>,
+}
+
+/// Cleans content and summary and keeps the fuller as body.
+pub(super) fn clean(entry: &Entry, title: String, feed: &FeedContext<'_>, options: &Options, cuts: &mut Cuts) -> Texts {
+    let differing = entry.summary.as_ref().filter(|summary| entry.content.as_ref().is_none_or(|c| c.value != summary.value));
+    let clean = |raw: Option<&RawText>| raw.map(|raw| clean_one(raw, &title, feed, options)).unwrap_or_default();
+    let (content, summary) = (clean(entry.content.as_ref()), clean(differing));
+    let (body, other) = if summary.text.len() > content.text.len() { (summary, content) } else { (content, summary) };
+    cuts.extend(body.cuts);
+    Texts {
+        summary: summary_beside(&body.text, other.text),
+        title: body.title.or(other.title).unwrap_or(title),
+        body: body.text,
+    }
+}
+
+fn clean_one(raw: &RawText, title: &str, feed: &FeedContext<'_>, options: &Options) -> Cleaned {
+    let value = &raw.value[..raw.value.floor_char_boundary(options.max_text_bytes)];
+    let mut lines = html::lines(value, raw.markup);
+    let mut cuts = Cuts::default();
+    let fuller = cut(&mut lines, title, feed, &mut cuts);
+    Cleaned { text: lines.render(), cuts, title: fuller }
+}
+
+/// Takes headline copies and furniture out of a text. Returns the headline in full, where the title was shortened.
+pub(super) fn cut(lines: &mut Lines, title: &str, feed: &FeedContext<'_>, cuts: &mut Cuts) -> Option<String> {
+    let mut fuller = None;
+    loop {
+        let before = (lines.lines.len(), lines.lines.first().map(|line| line.start), lines.lines.last().map(|line| line.end));
+        fuller = headline::cut(lines, title, feed, cuts).or(fuller);
+        furniture::cut(lines, title, feed, cuts);
+        let after = (lines.lines.len(), lines.lines.first().map(|line| line.start), lines.lines.last().map(|line| line.end));
+        if before == after {
+            break;
+        }
+        wrap::unwrap(lines);
+    }
+    fuller
+}
+
+/// The summary where it says something that the body does not begin with.
+fn summary_beside(body: &str, summary: String) -> Option<String> {
+    let opening = summary.trim_end_matches(['.', '…', ' ']);
+    (!opening.is_empty() && !body.starts_with(opening)).then_some(summary)
+}
+
+/// Words; in scripts without spaces, characters.
+pub(super) fn word_count(body: &str) -> u32 {
+    let mut count = 0;
+    let mut in_word = false;
+    let bytes = body.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at].is_ascii() {
+            let is_word = bytes[at].is_ascii_alphanumeric() || (in_word && matches!(bytes[at], b'\'' | b'-'));
+            count += u32::from(is_word && !in_word);
+            in_word = is_word;
+            at += 1;
+            continue;
+        }
+        let Some(character) = body[at..].chars().next() else { break };
+        at += character.len_utf8();
+        if is_unspaced(character) {
+            count += u32::from(character.is_alphanumeric());
+            in_word = false;
+        } else if character.is_alphanumeric() {
+            count += u32::from(!in_word);
+            in_word = true;
+        } else if !is_inside_word(character) {
+            in_word = false;
+        }
+    }
+    count
+}
+
+/// Marks and apostrophes that do not end a word.
+fn is_inside_word(character: char) -> bool {
+    matches!(character, '’' | '\u{200c}' | '\u{200d}') || unicode_normalization::char::is_combining_mark(character)
+}
