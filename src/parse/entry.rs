@@ -102,9 +102,11 @@ fn map_child(
     let date = || raw_date(&tree.plain_text(node));
     let construct = || text_construct(tree, node, context.is_atom);
     match (ns, name.as_str()) {
-        (Ns::Feed, "title") => found.titles.offer(0, construct()),
-        (Ns::Dc, "title") => found.titles.offer(1, construct()),
-        (Ns::Media | Ns::Itunes, "title") => found.titles.offer(2, construct()),
+        (Ns::Feed, "title") => found.titles.offer(0, title(tree, node, context.is_atom)),
+        (Ns::Dc, "title") => found.titles.offer(1, title(tree, node, context.is_atom)),
+        (Ns::Media | Ns::Itunes, "title") => {
+            found.titles.offer(2, title(tree, node, context.is_atom))
+        }
         (Ns::Feed, "link" | "a") => found.links.extend(read_link(tree, node, base)),
         (Ns::Feed, "guid" | "id") => take_guid(tree, node, found),
         (Ns::Dc | Ns::DcTerms, "identifier") if found.identifier.is_none() => {
@@ -238,7 +240,11 @@ pub(super) fn text_construct(tree: &Tree<'_>, node: usize, is_atom: bool) -> Opt
         kind if kind.ends_with("html") || kind.contains("xhtml") => false,
         kind if kind.ends_with("xml") => false,
         kind if kind.starts_with("text/") => !tree.has_elements(node),
-        kind if kind.contains('/') => return None,
+        // An image or another file inside the feed; text was seen to be sent so in base64.
+        kind if kind.contains('/') => {
+            let value = base64(&tree.plain_text(node))?;
+            return Some(RawText { value, markup: Markup::Html });
+        }
         _ => false,
     };
     let (value, markup) = if is_plain {
@@ -247,6 +253,14 @@ pub(super) fn text_construct(tree: &Tree<'_>, node: usize, is_atom: bool) -> Opt
         (tree.html(node), Markup::Html)
     };
     (!value.is_empty()).then_some(RawText { value, markup })
+}
+
+/// A title: whatever type it claims, its text is kept.
+fn title(tree: &Tree<'_>, node: usize, is_atom: bool) -> Option<RawText> {
+    text_construct(tree, node, is_atom).or_else(|| {
+        let value = tree.plain_text(node);
+        (!value.is_empty()).then_some(RawText { value, markup: Markup::Plain })
+    })
 }
 
 /// Standard base64, white space ignored, to text; Atom 0.3's `mode="base64"`.
@@ -269,8 +283,9 @@ fn base64(encoded: &str) -> Option<String> {
             bytes.push((buffer >> bits) as u8);
         }
     }
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    (!text.is_empty()).then_some(text)
+    let text = String::from_utf8(bytes).ok()?;
+    let is_text = !text.is_empty() && !text.chars().any(|c| c.is_control() && !c.is_whitespace());
+    is_text.then_some(text)
 }
 
 /// RSS `<link>url</link>` or Atom `<link href rel type>`.

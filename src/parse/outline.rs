@@ -10,7 +10,7 @@ use super::{
     names::{Bindings, Ns, split_name},
     scan::{Mark, Scanner, Span},
     text::Entities,
-    tree::declare,
+    tree::{MAX_DEPTH, declare},
 };
 
 /// What the root element says the document is.
@@ -70,42 +70,59 @@ pub(super) fn outline(text: &str, limits: &Limits) -> Result<Outline, Error> {
             Mark::Open { name, attributes, is_empty } => {
                 let name = name.of(text);
                 let (prefix, local) = split_name(name);
-                if !outline.is_entry(prefix, local) {
+                if !outline.is_entry(text, prefix, local, attributes) {
                     if open.is_none() {
                         outline.see_head(text, local, prefix, attributes);
                     }
                     continue;
                 }
-                if let Some(entry) = open.take() {
-                    if !local.eq_ignore_ascii_case(entry.name) {
-                        open = Some(entry);
+                if let Some(entry) = &mut open {
+                    let is_other = !local.eq_ignore_ascii_case(split_name(entry.name).1);
+                    if is_other || outline.is_in_foreign_element(text, entry, start) {
+                        if !is_other && !is_empty {
+                            entry.open_inside.push(start);
+                        }
                         continue;
                     }
-                    outline.push(Span::new(entry.start, start), true, limits)?;
+                    outline.push_repaired(text, Span::new(entry.start, start), limits)?;
+                    open = None;
                 }
                 if outline.root.is_none() && !outline.is_page {
                     declare(&mut outline.bindings, attributes.of(text), &outline.entities);
                     outline.root = Some(Root::Bare);
                 }
                 if is_empty {
-                    outline.push(Span::new(start, end), false, limits)?;
+                    outline.push(Span::new(start, end), limits)?;
                 } else {
-                    open = Some(OpenEntry { start, name: local });
+                    open = Some(OpenEntry {
+                        start,
+                        name,
+                        open_inside: Vec::new(),
+                        inside: Vec::new(),
+                    });
                 }
             }
             Mark::Close { name } => {
-                let (prefix, local) = split_name(name.of(text));
-                match &open {
-                    Some(entry) if local.eq_ignore_ascii_case(entry.name) => {
-                        outline.push(Span::new(entry.start, end), false, limits)?;
+                let name = name.of(text);
+                let (prefix, local) = split_name(name);
+                match &mut open {
+                    Some(entry) if name.eq_ignore_ascii_case(entry.name) => {
+                        if let Some(start) = entry.open_inside.pop() {
+                            entry.inside.push(Span::new(start, end));
+                            continue;
+                        }
+                        outline.push(Span::new(entry.start, end), limits)?;
+                        for inside in std::mem::take(&mut entry.inside) {
+                            outline.push(inside, limits)?;
+                        }
                         open = None;
                     }
                     Some(entry) if is_container(local) => {
-                        outline.push(Span::new(entry.start, start), true, limits)?;
+                        outline.push_repaired(text, Span::new(entry.start, start), limits)?;
                         open = None;
                     }
-                    None if outline.is_entry(prefix, local) => {
-                        outline.take_up_startless(end, limits)?
+                    None if outline.is_entry(text, prefix, local, Span::default()) => {
+                        outline.take_up_startless(text, end, limits)?;
                     }
                     _ => {}
                 }
@@ -120,7 +137,7 @@ pub(super) fn outline(text: &str, limits: &Limits) -> Result<Outline, Error> {
         }
     }
     if let Some(entry) = open {
-        outline.push(Span::new(entry.start, text.len()), true, limits)?;
+        outline.push_repaired(text, Span::new(entry.start, text.len()), limits)?;
     }
     outline.head = complement(&outline.entries, text.len());
     Ok(outline)
@@ -128,13 +145,54 @@ pub(super) fn outline(text: &str, limits: &Limits) -> Result<Outline, Error> {
 
 struct OpenEntry<'a> {
     start: usize,
+    /// With its prefix.
     name: &'a str,
+    /// Where entries inside elements of foreign vocabularies begin (FeedSync keeps conflicting versions so).
+    open_inside: Vec<usize>,
+    /// Those that ended.
+    inside: Vec<Span>,
 }
 
 impl Outline {
-    fn is_entry(&self, prefix: &str, local: &str) -> bool {
-        let is_name = local.eq_ignore_ascii_case("item") || local.eq_ignore_ascii_case("entry");
-        is_name && self.bindings.resolve(prefix) == Ns::Feed
+    fn is_entry(&self, text: &str, prefix: &str, local: &str, attributes: Span) -> bool {
+        if !local.eq_ignore_ascii_case("item") && !local.eq_ignore_ascii_case("entry") {
+            return false;
+        }
+        if prefix.is_empty()
+            || memchr::memmem::find(attributes.of(text).as_bytes(), b"xmlns").is_none()
+        {
+            return self.bindings.resolve(prefix) == Ns::Feed;
+        }
+        let mut bindings = self.bindings.clone();
+        declare(&mut bindings, attributes.of(text), &self.entities);
+        bindings.resolve(prefix) == Ns::Feed
+    }
+
+    /// Whether an element of a foreign vocabulary is open at `at` inside the entry: then an entry that begins
+    /// there is part of the outer one, else the outer one lacks its end.
+    fn is_in_foreign_element(&self, text: &str, entry: &OpenEntry<'_>, at: usize) -> bool {
+        let mut open: Vec<&str> = Vec::new();
+        let mut scanner = Scanner::new(text, entry.start, at);
+        while let Some((mark, _, _)) = scanner.next_mark() {
+            match mark {
+                Mark::Open { name, is_empty: false, .. } if open.len() < MAX_DEPTH => {
+                    open.push(name.of(text))
+                }
+                Mark::Close { name } => {
+                    let name = name.of(text);
+                    if let Some(depth) =
+                        open.iter().rposition(|open| open.eq_ignore_ascii_case(name))
+                    {
+                        open.truncate(depth);
+                    }
+                }
+                _ => {}
+            }
+        }
+        open.iter().any(|name| {
+            let (prefix, _) = split_name(name);
+            !prefix.is_empty() && self.bindings.resolve(prefix) == Ns::Other
+        })
     }
 
     /// Takes root and declarations from an element outside all entries.
@@ -168,20 +226,33 @@ impl Outline {
         }
     }
 
-    fn push(&mut self, entry: Span, is_repaired: bool, limits: &Limits) -> Result<(), Error> {
+    fn push(&mut self, entry: Span, limits: &Limits) -> Result<(), Error> {
         if self.entries.len() >= limits.max_entries {
             return Err(Error::TooManyEntries { limit: limits.max_entries });
         }
-        self.repaired_entries += usize::from(is_repaired);
         self.entries.push(entry);
         Ok(())
     }
 
+    /// Takes an entry whose start or end is missing, if there is anything in it.
+    fn push_repaired(&mut self, text: &str, entry: Span, limits: &Limits) -> Result<(), Error> {
+        let inside = entry.of(text);
+        let has_elements = inside.get(1..).is_some_and(|inside| {
+            memchr::memchr_iter(b'<', inside.as_bytes())
+                .any(|at| !matches!(inside.as_bytes().get(at + 1), None | Some(b'/')))
+        });
+        if has_elements {
+            self.repaired_entries += 1;
+            self.push(entry, limits)?;
+        }
+        Ok(())
+    }
+
     /// `</item>` without `<item>`: what lies since the last entry is one.
-    fn take_up_startless(&mut self, end: usize, limits: &Limits) -> Result<(), Error> {
+    fn take_up_startless(&mut self, text: &str, end: usize, limits: &Limits) -> Result<(), Error> {
         let Some(last) = self.entries.last() else { return Ok(()) };
-        let span = Span::new(last.end(), end);
-        self.push(span, true, limits)
+        let span = Span::new(last.end(), end.max(last.end()));
+        self.push_repaired(text, span, limits)
     }
 }
 
@@ -196,7 +267,7 @@ fn complement(entries: &[Span], length: usize) -> Vec<Span> {
         if entry.start() > at {
             head.push(Span::new(at, entry.start()));
         }
-        at = entry.end();
+        at = at.max(entry.end());
     }
     if at < length {
         head.push(Span::new(at, length));
