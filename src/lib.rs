@@ -26,6 +26,12 @@ pub mod schedule;
 
 pub mod config;
 
+pub mod metrics;
+
+pub mod health;
+
+pub mod http;
+
 pub mod telemetry;
 
 pub mod cli;

@@ -19,8 +19,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("writer", &["digest", "dedup", "normalize", "schedule", "store"]),
     ("poll", &["fetch", "digest", "writer", "store", "normalize", "schedule", "parse"]),
     ("config", &["fetch", "schedule", "normalize", "dedup", "store", "parse", "digest"]),
+    ("metrics", &[]),
+    ("health", &[]),
+    ("http", &["config", "metrics", "health"]),
     ("telemetry", &["config"]),
-    ("daemon", &["config", "poll", "schedule", "writer", "store", "fetch", "digest", "telemetry"]),
+    (
+        "daemon",
+        &[
+            "config", "poll", "schedule", "writer", "store", "fetch", "digest", "telemetry", "metrics",
+            "health", "http",
+        ],
+    ),
     ("cli", &["*"]),
     ("main", &["cli"]),
 ];
