@@ -26,8 +26,6 @@ pub mod schedule;
 
 pub mod config;
 
-pub mod report;
-
 pub mod telemetry;
 
 pub mod cli;
