@@ -5,6 +5,7 @@
 //! feed overrides is merged here, so that nobody downstream asks twice: [`Feed`] carries its final settings.
 //! Relative paths, and `file:` feeds, are relative to the file that names them.
 
+mod options;
 mod problems;
 mod reader;
 mod settings;
@@ -22,8 +23,8 @@ use toml::de::DeTable;
 pub use self::{
     problems::Error,
     settings::{
-        Content, ContentSource, Dedup, Feed, FeedUrl, Fetch, Http, Initial, Interval, Keep, Listen,
-        Log, LogFormat, Poll, Prefer, Scope, Search, Store,
+        Content, ContentSource, Dedup, Feed, FeedUrl, Fetch, Http, Initial, Interval, Keep, Listen, Log, LogFormat,
+        Password, Poll, Search, Store,
     },
     units::{format_duration, parse_duration, parse_size},
 };

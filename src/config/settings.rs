@@ -18,7 +18,19 @@ use super::{
     reader::{Section, Value, nearest},
     units::{parse_duration, parse_size},
 };
-use crate::model::Timestamp;
+use crate::{
+    dedup::{Prefer, Scope},
+    model::Timestamp,
+};
+
+/// How often a feed is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interval {
+    /// After the feed's own rhythm.
+    Auto,
+    /// As given.
+    Fixed(Duration),
+}
 
 /// How long rows are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,15 +96,6 @@ pub struct Fetch {
     pub allow_private_networks: bool,
 }
 
-/// How often a feed is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interval {
-    /// After the feed's own rhythm.
-    Auto,
-    /// As given.
-    Fixed(Duration),
-}
-
 /// How much of a new feed's history becomes articles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Initial {
@@ -135,26 +138,6 @@ pub enum ContentSource {
 pub struct Content {
     /// Feed, page or auto.
     pub source: ContentSource,
-}
-
-/// Among which articles copies are looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// All feeds.
-    All,
-    /// The article's own feed.
-    Feed,
-    /// None: neither folded nor folded into.
-    Off,
-}
-
-/// Which text an article keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prefer {
-    /// The first.
-    First,
-    /// The fullest.
-    Fullest,
 }
 
 /// `[dedup]`
