@@ -24,6 +24,8 @@ pub mod store;
 
 pub mod schedule;
 
+pub mod writer;
+
 pub mod config;
 
 pub mod telemetry;

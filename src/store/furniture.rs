@@ -3,7 +3,7 @@
 //! What stands in two articles or more is in table `furniture`; by the hashes of a feed's last articles, in
 //! `furniture_recent`, a first repeat is noticed without reading their texts again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{OptionalExtension, params};
 
@@ -11,10 +11,10 @@ use super::{
     Database, Error,
     columns::{from_hash, to_hash},
 };
-use crate::model::{FeedId, Timestamp};
-
-/// A line is furniture once it stands in so many kept articles of its feed.
-pub const LEARNED_AFTER: u32 = 3;
+use crate::{
+    model::{FeedId, Timestamp},
+    normalize::furniture::LEARNED_AFTER,
+};
 
 /// Of so many kept articles the lines are remembered.
 pub const RECENT_ARTICLES: usize = 20;
@@ -33,16 +33,13 @@ impl Database {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// In how many kept articles of the feed a line stands, if in two or more.
-    pub(crate) fn furniture_count(
-        &self,
-        feed: FeedId,
-        line_hash: u64,
-    ) -> Result<Option<u32>, Error> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT articles FROM furniture WHERE feed_id = ?1 AND line_hash = ?2",
-        )?;
-        Ok(statement.query_row(params![feed, from_hash(line_hash)], |row| row.get(0)).optional()?)
+    /// In how many kept articles of the feed each of its repeated lines stands: two or more.
+    pub(crate) fn furniture_counts(&self, feed: FeedId) -> Result<HashMap<u64, u32>, Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT line_hash, articles FROM furniture WHERE feed_id = ?1")?;
+        let rows = statement.query_map([feed], |row| Ok((to_hash(row.get(0)?), row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Stores what was learned: how often each line stands in the feed's kept articles now.

@@ -6,5 +6,10 @@
 
 mod bodies;
 mod config;
+<<<<<<< HEAD
 mod feeds;
+=======
+mod desk;
+>>>>>>> 800d1d7 (Judge and write in one thread: identity, copies, revisions, takeover, unfold)
 mod layers;
+mod writer;
