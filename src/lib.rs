@@ -18,13 +18,19 @@ pub mod parse;
 
 pub mod normalize;
 
+pub mod digest;
+
 pub mod dedup;
 
 pub mod store;
 
+pub mod writer;
+
 pub mod schedule;
 
-pub mod writer;
+pub mod poll;
+
+pub mod daemon;
 
 pub mod config;
 
