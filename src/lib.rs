@@ -12,6 +12,8 @@
 
 pub mod model;
 
+pub mod report;
+
 pub mod fetch;
 
 pub mod parse;
@@ -31,6 +33,12 @@ pub mod schedule;
 pub mod poll;
 
 pub mod daemon;
+
+pub mod health;
+
+pub mod metrics;
+
+pub mod http;
 
 pub mod config;
 

@@ -65,10 +65,13 @@ pub async fn poll(
     slot: Option<Slot>,
 ) -> Result<PollReport, writer::Error> {
     let (started_at, clock) = ((cx.clock)(), Instant::now());
-    let validators = feed.validators().filter(|_| !feed.schedule.wants_full_get(started_at));
+    let validators = feed
+        .validators()
+        .filter(|_| !feed.schedule.wants_full_get(started_at))
+        .map(|(etag, last_modified, url)| fetch::Validators { url, etag, last_modified });
     let request = Request {
         url: &feed.effective_url,
-        validators: validators.as_ref().map(to_fetch).as_ref(),
+        validators: validators.as_ref(),
         options: &settings.fetch,
         purpose: Purpose::Feed,
         now: started_at,
@@ -196,11 +199,6 @@ fn moved(feed: &FeedState, settings: &Settings, chain: &[fetch::Hop], final_url:
         moves::Decision::Watch(watched) => Moved::Watched(watched),
         moves::Decision::Adopt(to) => Moved::Adopted { to },
     }
-}
-
-fn to_fetch(validators: &Validators) -> fetch::Validators {
-    let Validators { etag, last_modified, url } = validators.clone();
-    fetch::Validators { url, etag, last_modified }
 }
 
 fn from_fetch(validators: fetch::Validators) -> Validators {

@@ -24,25 +24,29 @@ impl Config {
 
     /// For the database.
     pub fn store_options(&self) -> store::Options {
-        let mut options = store::Options::new(&self.store.path);
-        options.search = match self.store.search {
-            Search::Full => store::Search::Full,
-            Search::Title => store::Search::Title,
-            Search::Off => store::Search::Off,
-        };
-        options
+        store::Options::new(&self.store.path)
+    }
+
+    /// The word in the table `settings`.
+    pub fn search(&self) -> &'static str {
+        match self.store.search {
+            Search::Full => "full",
+            Search::Title => "title",
+            Search::Off => "off",
+        }
     }
 
     /// What `[store]` says of how long rows stay.
-    pub fn retention(&self) -> store::Retention {
+    pub fn retention(&self) -> store::retention::Retention {
         let seconds = |keep: Keep| match keep {
             Keep::Forever => None,
             Keep::For(duration) => Some(whole_seconds(duration)),
         };
-        store::Retention {
+        store::retention::Retention {
             keep_seconds: seconds(self.store.keep),
             keep_duplicates_seconds: seconds(self.store.keep_duplicates),
             keep_polls_seconds: seconds(self.store.keep_polls),
+            window_seconds: self.window_seconds(),
         }
     }
 

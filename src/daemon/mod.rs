@@ -9,7 +9,7 @@ mod run;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -26,8 +26,12 @@ use crate::{
     fetch::{self, Fetcher, pacer},
     model::{FeedId, Timestamp},
     poll::{self, Context, Settings},
-    report::{Counts, CycleReport, Failure, FeedPoll, Outcome, Progress},
-    store::{Database, claims::Mode, feeds::FeedState},
+    report::{Counts, CycleReport, Failure, FeedPoll, Outcome, Progress, Skipped},
+    store::{
+        Database,
+        claims::{Mode, Standing},
+        feeds::FeedState,
+    },
     writer::{self, OwnedClaim, PollReport, Writer},
 };
 
@@ -49,7 +53,8 @@ pub fn now() -> Timestamp {
 /// What holds for the process: everything between configuration and polls.
 pub struct Service {
     cx: Context,
-    settings: HashMap<String, Arc<Settings>>,
+    /// By the feed's URL; a reload changes it under the rounds.
+    settings: RwLock<HashMap<String, Arc<Settings>>>,
     by: Arc<str>,
     concurrency: usize,
     per_host_limit: usize,
@@ -73,27 +78,26 @@ impl Service {
             workers: Arc::new(Semaphore::new(cores)),
             clock: now,
         };
-        let mut service = Self {
+        let service = Self {
             cx,
-            settings: HashMap::new(),
+            settings: RwLock::default(),
             by: format!("{}:{}", std::process::id(), now().unix_seconds()).into(),
-            concurrency: 1,
-            per_host_limit: 1,
+            concurrency: config.fetch.concurrency as usize,
+            per_host_limit: per_host_limit(&config.fetch),
             thread,
         };
         service.configure(config);
         Ok(service)
     }
 
-    /// Takes up the settings of a configuration; the fetcher's limits stay until a restart.
-    fn configure(&mut self, config: &Config) {
-        self.settings =
-            config.feeds.iter().map(|feed| (feed.url.as_str().to_owned(), Arc::new(settings(feed, config)))).collect();
-        self.concurrency = config.fetch.concurrency as usize;
-        // No more of one host than can be started while the claim lasts.
-        let delay = config.fetch.host_delay.as_millis().max(1);
-        let starts = Duration::from_secs(LEASE_SECONDS.unsigned_abs() / 2).as_millis() / delay;
-        self.per_host_limit = usize::try_from(starts).unwrap_or(usize::MAX).max(config.fetch.per_host as usize);
+    /// Takes up the settings of the feeds; the fetcher's limits stay until a restart.
+    fn configure(&self, config: &Config) {
+        let by_url = config.feeds.iter().map(|feed| (feed.url.as_str().to_owned(), Arc::new(settings(feed, config))));
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = by_url.collect();
+    }
+
+    fn settings_of(&self, feed: &FeedState) -> Option<Arc<Settings>> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).get(&feed.url).map(Arc::clone)
     }
 
     /// Ends: gives back claims, lets the writer drain, closes the database.
@@ -114,7 +118,15 @@ fn take_up(db: &mut Database, config: &Config, spread: bool, now: Timestamp) -> 
     // The first polls of many new feeds: 60 s for each thousand.
     let spread_seconds = if spread { i64::try_from(rows.len() * 60 / 1_000)? } else { 0 };
     db.sync_feeds(&rows, spread_seconds, now)?;
+    db.set_search(config.search())?;
     Ok(())
+}
+
+/// No more feeds of one host are claimed than can be started while the claim lasts.
+fn per_host_limit(fetch: &config::Fetch) -> usize {
+    let delay = fetch.host_delay.as_millis().max(1);
+    let starts = Duration::from_secs(LEASE_SECONDS.unsigned_abs() / 2).as_millis() / delay;
+    usize::try_from(starts).unwrap_or(usize::MAX).max(fetch.per_host as usize)
 }
 
 fn settings(feed: &config::Feed, config: &Config) -> Settings {
@@ -186,7 +198,7 @@ impl<'a> Rounds<'a> {
 
     fn spawn(&mut self, feed: FeedState, slot: fetch::Slot) {
         // A feed whose entry has just left the configuration is polled no more; its claim runs out.
-        let Some(settings) = self.service.settings.get(&feed.url).map(Arc::clone) else { return };
+        let Some(settings) = self.service.settings_of(&feed) else { return };
         let cx = self.service.cx.clone();
         let span = tracing::info_span!("poll", feed.id = feed.id.0, feed.url = %feed.url);
         let work = async move {
@@ -231,8 +243,8 @@ fn log(feed: &FeedState, report: &PollReport) {
             next_poll_at = %next_poll_at, "polled",
         ),
     }
-    if feed.failures > 0 && report.failures == 0 {
-        tracing::info!(failures = feed.failures, "answers again");
+    if feed.schedule.failures > 0 && report.failures == 0 {
+        tracing::info!(failures = feed.schedule.failures, "answers again");
     }
 }
 
@@ -265,6 +277,29 @@ pub struct Selection {
     pub mode: Mode,
     /// Only these, as ids, URLs or names; empty: every feed.
     pub feeds: Vec<FeedId>,
+}
+
+/// The feeds that a round is about, and why others are not.
+async fn wanted(
+    writer: &Writer,
+    selection: &Selection,
+    now: Timestamp,
+) -> Result<(Vec<FeedId>, Skipped), writer::Error> {
+    let standings = writer.call(move |state| state.db.standings(now)).await??;
+    let (mut wanted, mut skipped) = (Vec::new(), Skipped::default());
+    for (id, standing) in standings {
+        if !selection.feeds.is_empty() && !selection.feeds.contains(&id) {
+            continue;
+        }
+        match standing {
+            Standing::Due => wanted.push(id),
+            Standing::NotDue if selection.mode == Mode::All => wanted.push(id),
+            Standing::NotDue => skipped.not_due += 1,
+            Standing::Held => skipped.held_by_server += 1,
+            Standing::Same => skipped.same_feed += 1,
+        }
+    }
+    Ok((wanted, skipped))
 }
 
 /// One round: polls each selected feed once and returns when the last one has ended.
@@ -313,4 +348,16 @@ pub async fn cycle(
     report.skipped.held_by_process += u32::try_from(waiting.len()).unwrap_or(u32::MAX);
     report.duration_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(report)
+}
+
+/// An error with its causes in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

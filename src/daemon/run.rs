@@ -217,7 +217,16 @@ impl<'a> Loop<'a> {
             let (writer, retention) = (self.service.cx.writer.clone(), self.config.retention());
             self.chores.spawn(async move {
                 // In small steps, between which polls are written.
-                while let Ok(Ok(true)) = writer.call(move |state| state.keep_house(&retention, now())).await {}
+                loop {
+                    let removed = writer.call(move |state| {
+                        state.evict(now());
+                        state.db.remove_some(&retention, now())
+                    });
+                    match removed.await {
+                        Ok(Ok(removed)) if removed.any() => {}
+                        _ => break,
+                    }
+                }
             });
         }
         if at >= self.next_check {

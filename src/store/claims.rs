@@ -3,7 +3,10 @@
 //! One transaction claims many feeds. Pacing within a host lives in one process's memory; therefore no feed
 //! is claimed while another process holds a claim on a feed of the same origin.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use rusqlite::{OptionalExtension, params};
 
@@ -36,7 +39,90 @@ pub struct Claim<'a> {
     pub feeds: Option<&'a [FeedId]>,
 }
 
+/// The state of all enabled feeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Enabled feeds.
+    pub feeds: u32,
+    /// Of them, those whose last poll failed.
+    pub failing: u32,
+    /// Of them, those whose time has come.
+    pub due: u32,
+    /// How long the longest overdue one has waited.
+    pub lag_seconds: i64,
+    /// When the newest article was stored.
+    pub last_article_at: Option<Timestamp>,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { feeds, failing, due, lag_seconds, last_article_at } = self;
+        write!(f, "{feeds} feeds, {failing} failing, {due} due, lag {lag_seconds} s, last article ")?;
+        match last_article_at {
+            Some(at) => write!(f, "{at}"),
+            None => f.write_str("none yet"),
+        }
+    }
+}
+
+/// How an enabled feed stands before a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Its time has come.
+    Due,
+    /// Its time has not come.
+    NotDue,
+    /// Its server has ordered not to be asked: Retry-After, or 410.
+    Held,
+    /// An earlier feed has its URL.
+    Same,
+}
+
 impl Database {
+    /// Every enabled feed and how it stands, in order of id.
+    pub fn standings(&self, now: Timestamp) -> Result<Vec<(FeedId, Standing)>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT f.id, f.same_as IS NOT NULL,
+                    f.gone_at IS NOT NULL OR coalesce(f.retry_after_until, '') > ?1
+                      OR coalesce(h.retry_after_until, '') > ?1,
+                    f.next_poll_at <= ?1
+             FROM feeds AS f LEFT JOIN hosts AS h ON h.origin = f.origin WHERE f.enabled = 1 ORDER BY f.id",
+        )?;
+        let rows = statement.query_map([now], |row| {
+            let (is_same, is_held, is_due) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            let standing = match (is_same, is_held, is_due) {
+                (true, ..) => Standing::Same,
+                (_, true, _) => Standing::Held,
+                (.., true) => Standing::Due,
+                _ => Standing::NotDue,
+            };
+            Ok((row.get(0)?, standing))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// What a person wants to know at a glance.
+    pub fn summary(&self, now: Timestamp) -> Result<Summary, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT count(*), count(*) FILTER (WHERE failures > 0 OR gone_at IS NOT NULL),
+                    count(*) FILTER (WHERE gone_at IS NULL AND same_as IS NULL AND next_poll_at <= ?1),
+                    min(next_poll_at) FILTER (WHERE gone_at IS NULL AND same_as IS NULL),
+                    (SELECT first_seen_at FROM articles ORDER BY id DESC LIMIT 1)
+             FROM feeds WHERE enabled = 1",
+        )?;
+        let summary = statement.query_row([now], |row| {
+            let next: Option<Timestamp> = row.get(3)?;
+            Ok(Summary {
+                feeds: row.get(0)?,
+                failing: row.get(1)?,
+                due: row.get(2)?,
+                lag_seconds: next.map_or(0, |next| now.seconds_since(next).max(0)),
+                last_article_at: row.get(4)?,
+            })
+        })?;
+        Ok(summary)
+    }
+
     /// Claims feeds, the longest overdue first.
     ///
     /// A feed is free if it is enabled, not gone, not the same as an earlier one, under no Retry-After of its

@@ -11,6 +11,7 @@ use super::{Database, Error};
 use crate::{
     dedup::Scope,
     model::{FeedId, Timestamp},
+    schedule::{self, clock, moves},
 };
 
 /// The word in `feeds.dedup_scope`.
@@ -50,19 +51,10 @@ pub struct FeedState {
     pub validators_url: Option<String>,
     pub next_poll_at: Timestamp,
     pub next_poll_reason: String,
-    pub last_poll_at: Option<Timestamp>,
-    pub last_success_at: Option<Timestamp>,
-    pub last_new_at: Option<Timestamp>,
-    pub last_full_get_at: Option<Timestamp>,
-    pub usual_gap_s: Option<u32>,
-    pub failures: u32,
     pub error_kind: Option<String>,
     pub warned_at: Option<Timestamp>,
-    pub retry_after_until: Option<Timestamp>,
-    pub gone_at: Option<Timestamp>,
-    pub moved_to: Option<String>,
-    pub moved_since: Option<Timestamp>,
-    pub moved_polls: u32,
+    /// last_poll_at to poll_memory: what the next poll depends on.
+    pub schedule: schedule::State,
     pub guids_trusted: bool,
     pub guid_changes: u32,
 }
@@ -70,7 +62,7 @@ pub struct FeedState {
 const STATE_COLUMNS: &str = "id, url, effective_url, origin, name, title, site_url, language, priority, \
     dedup_scope, added_at, etag, last_modified, validators_url, next_poll_at, next_poll_reason, last_poll_at, \
     last_success_at, last_new_at, last_full_get_at, usual_gap_s, failures, error_kind, warned_at, \
-    retry_after_until, gone_at, moved_to, moved_since, moved_polls, guids_trusted, guid_changes";
+    retry_after_until, gone_at, moved_to, moved_since, moved_polls, guids_trusted, guid_changes, poll_memory";
 
 impl FeedState {
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -91,22 +83,42 @@ impl FeedState {
             validators_url: row.get(13)?,
             next_poll_at: row.get(14)?,
             next_poll_reason: row.get(15)?,
-            last_poll_at: row.get(16)?,
-            last_success_at: row.get(17)?,
-            last_new_at: row.get(18)?,
-            last_full_get_at: row.get(19)?,
-            usual_gap_s: row.get(20)?,
-            failures: row.get(21)?,
             error_kind: row.get(22)?,
             warned_at: row.get(23)?,
-            retry_after_until: row.get(24)?,
-            gone_at: row.get(25)?,
-            moved_to: row.get(26)?,
-            moved_since: row.get(27)?,
-            moved_polls: row.get(28)?,
+            schedule: schedule_from(row)?,
             guids_trusted: row.get(29)?,
             guid_changes: row.get(30)?,
         })
+    }
+}
+
+fn schedule_from(row: &Row<'_>) -> rusqlite::Result<schedule::State> {
+    let (moved_to, moved_since): (Option<String>, Option<Timestamp>) = (row.get(26)?, row.get(27)?);
+    // An adopted move is remembered in moved_to for people; it is watched no more.
+    let polls = row.get(28)?;
+    let watched = moved_to.zip(moved_since).filter(|_| polls > 0);
+    let moved = watched.map(|(to, since)| moves::Watched { to, since, polls });
+    Ok(schedule::State {
+        last_poll_at: row.get(16)?,
+        last_success_at: row.get(17)?,
+        last_new_at: row.get(18)?,
+        last_full_get_at: row.get(19)?,
+        usual_gap_seconds: row.get(20)?,
+        failures: row.get(21)?,
+        retry_after_until: row.get(24)?,
+        gone_at: row.get(25)?,
+        moved,
+        // Written by us; what cannot be read is learned again.
+        memory: serde_json::from_str(row.get_ref(31)?.as_str()?).unwrap_or_default(),
+    })
+}
+
+impl FeedState {
+    /// The validators to be sent with the next request; `None` where there are none.
+    pub fn validators(&self) -> Option<(Option<String>, Option<String>, String)> {
+        let url = self.validators_url.clone()?;
+        let has_any = self.etag.is_some() || self.last_modified.is_some();
+        has_any.then(|| (self.etag.clone(), self.last_modified.clone(), url))
     }
 }
 
@@ -357,6 +369,25 @@ impl Database {
         )?;
         let found = statement.query_row([wanted], |row| row.get(0)).optional()?;
         found.ok_or_else(|| Error::NotFound { what: "feed", id: wanted.to_owned() })
+    }
+
+    /// After the wall clock was set back: feeds keep their waits, counted from `now`. Returns how many moved.
+    pub fn reanchor(&mut self, now: Timestamp) -> Result<usize, Error> {
+        self.transaction(|db| {
+            let mut statement = db.connection.prepare_cached(
+                "SELECT id, next_poll_at, last_poll_at FROM feeds WHERE enabled = 1 AND gone_at IS NULL",
+            )?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            let rows: Vec<(FeedId, Timestamp, Option<Timestamp>)> = rows.collect::<Result<_, _>>()?;
+            let moved = rows.into_iter().filter_map(|(id, next, last)| Some((id, clock::reanchored(next, last, now)?)));
+            let mut count = 0;
+            for (id, at) in moved {
+                let mut statement =
+                    db.connection.prepare_cached("UPDATE feeds SET next_poll_at = ?2, last_poll_at = ?3 WHERE id = ?1")?;
+                count += statement.execute(params![id, at, now])?;
+            }
+            Ok(count)
+        })
     }
 
     /// Forgets what a feed's server has said: validators, backoff, Retry-After, 410, watched redirect. Its

@@ -34,8 +34,6 @@ pub struct NextPoll {
     pub reason: String,
     /// What every rule asked for: a JSON array.
     pub rules: String,
-    /// The feed's usual gap between new entries as learned by now.
-    pub usual_gap_s: Option<u32>,
 }
 
 /// Longest error text kept: some servers answer with a page.
@@ -74,6 +72,11 @@ impl Database {
         format: Option<&str>,
         error: Option<&str>,
     ) -> Result<(), Error> {
+        let state = &feed.schedule;
+        let moved_to = state.moved.as_ref().map(|moved| moved.to.as_str()).or_else(|| {
+            // After an adoption effective_url is where it has moved to.
+            (feed.effective_url != feed.url).then_some(feed.effective_url.as_str())
+        });
         let mut statement = self.connection.prepare_cached(
             "UPDATE feeds SET title = :title, site_url = :site_url, language = :language,
                 format = coalesce(:format, format), etag = :etag, last_modified = :last_modified,
@@ -83,7 +86,7 @@ impl Database {
                 last_full_get_at = :last_full_get_at, usual_gap_s = :usual_gap_s, failures = :failures,
                 error_kind = :error_kind, error = :error, warned_at = :warned_at,
                 retry_after_until = :retry_after_until, gone_at = :gone_at, moved_to = :moved_to,
-                moved_since = :moved_since, moved_polls = :moved_polls, guids_trusted = :guids_trusted,
+                moved_since = :moved_since, moved_polls = :moved_polls, poll_memory = :poll_memory, guids_trusted = :guids_trusted,
                 guid_changes = :guid_changes, claimed_by = NULL, claimed_until = NULL
              WHERE id = :id",
         )?;
@@ -92,13 +95,14 @@ impl Database {
             ":format": format, ":etag": feed.etag, ":last_modified": feed.last_modified,
             ":validators_url": feed.validators_url, ":next_poll_at": next.at,
             ":next_poll_reason": next.reason, ":next_poll_rules": next.rules,
-            ":last_poll_at": feed.last_poll_at, ":last_success_at": feed.last_success_at,
-            ":last_new_at": feed.last_new_at, ":last_full_get_at": feed.last_full_get_at,
-            ":usual_gap_s": next.usual_gap_s, ":failures": feed.failures, ":error_kind": feed.error_kind,
+            ":last_poll_at": state.last_poll_at, ":last_success_at": state.last_success_at,
+            ":last_new_at": state.last_new_at, ":last_full_get_at": state.last_full_get_at,
+            ":usual_gap_s": state.usual_gap_seconds, ":failures": state.failures, ":error_kind": feed.error_kind,
             ":error": error.map(one_line), ":warned_at": feed.warned_at,
-            ":retry_after_until": feed.retry_after_until, ":gone_at": feed.gone_at,
-            ":moved_to": feed.moved_to, ":moved_since": feed.moved_since,
-            ":moved_polls": feed.moved_polls, ":guids_trusted": feed.guids_trusted,
+            ":retry_after_until": state.retry_after_until, ":gone_at": state.gone_at,
+            ":moved_to": moved_to, ":moved_since": state.moved.as_ref().map(|moved| moved.since),
+            ":moved_polls": state.moved.as_ref().map_or(0, |moved| moved.polls),
+            ":poll_memory": serde_json::to_string(&state.memory).unwrap_or_else(|_| "{}".to_owned()), ":guids_trusted": feed.guids_trusted,
             ":guid_changes": feed.guid_changes,
         })?;
         Ok(())
@@ -121,29 +125,6 @@ impl Database {
             statement.execute(params![feed, now])?;
             Ok(())
         })
-    }
-
-    /// When the feed's last entries were published, or first seen where no date was given; newest first by
-    /// arrival, copies among them.
-    pub(crate) fn recent_instants(
-        &self,
-        feed: FeedId,
-        at_most: u32,
-    ) -> Result<Vec<Timestamp>, Error> {
-        let mut instants = Vec::new();
-        for table in ["articles", "duplicates"] {
-            let mut statement = self.connection.prepare_cached(&format!(
-                "SELECT coalesce(published_at, first_seen_at) FROM {table} WHERE feed_id = ?1
-                 ORDER BY id DESC LIMIT ?2"
-            ))?;
-            let rows = statement.query_map(params![feed, at_most], |row| row.get(0))?;
-            for instant in rows {
-                instants.push(instant?);
-            }
-        }
-        instants.sort_unstable_by(|a: &Timestamp, b| b.cmp(a));
-        instants.truncate(at_most as usize);
-        Ok(instants)
     }
 }
 

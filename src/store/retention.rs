@@ -36,7 +36,8 @@ pub struct Removed {
 }
 
 impl Removed {
-    fn any(self) -> bool {
+    /// Whether any row was.
+    pub fn any(self) -> bool {
         self != Self::default()
     }
 

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::outcome::{Arrival, Listing};
+use crate::digest::{Arrival, Listing};
 use crate::{
     model::FeedId,
     store::{

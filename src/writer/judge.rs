@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use super::{
     identity::is_root,
     lines::strip,
-    outcome::{Arrival, Options},
+    outcome::Options,
     state::{State, instant, with_side},
 };
 use crate::{
+    digest::Arrival,
     dedup::{Prefer, Query, Scope, Side, Text, Verification, verify},
     model::{Article, DuplicateId, FeedId, Timestamp},
     store::{

@@ -34,8 +34,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::{
     outcome::{
-        Arrival, Initial, Listing, Moved, Options, Outcome, Poll, PollReport, Recent, Response,
-        RetryAfter, Validators,
+        Initial, Moved, Options, Outcome, Poll, PollReport, Response, Validators,
     },
     state::State,
 };
@@ -290,7 +289,7 @@ impl Line {
                     error = message,
                     "a poll could not be stored"
                 );
-                let outcome = Outcome::Failed { kind: NOT_STORED.to_owned(), message };
+                let outcome = Outcome::Failed { kind: NOT_STORED.to_owned(), message, is_soft: true };
                 self.try_record(&poll.with_outcome(outcome))
             }
             done => done,

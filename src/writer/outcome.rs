@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use serde::Serialize;
 
 use crate::{
-    dedup::{self, Signature},
-    model::{Article, FeedId, Timestamp},
-    store::{feeds::FeedState, polls::NextPoll},
+    dedup,
+    digest::Listing,
+    model::{FeedId, Timestamp},
+    schedule::{self, moves},
 };
 
 /// One poll of one feed, as it ended. Every poll ends in exactly one of these.
@@ -22,14 +23,14 @@ pub struct Poll {
     pub duration_ms: u64,
     /// Status of the last answer; `None` if there was none.
     pub http_status: Option<u16>,
-    /// Decompressed bytes of the body.
+    /// Bytes of the body as received.
     pub body_bytes: u64,
     /// What came of it.
     pub outcome: Outcome,
     /// What the answer says about the next request.
     pub response: Response,
-    /// When to ask again: called in the transaction with the state as it will be stored, this poll counted.
-    pub next_poll: Arc<dyn Fn(&FeedState, &Recent) -> NextPoll + Send + Sync>,
+    /// When the feed is polled.
+    pub schedule: schedule::Options,
     /// The settings that hold for this feed.
     pub options: Arc<Options>,
 }
@@ -40,7 +41,7 @@ impl Poll {
         Self {
             outcome,
             response: Response { validators: None, ..self.response.clone() },
-            next_poll: Arc::clone(&self.next_poll),
+            schedule: self.schedule,
             options: Arc::clone(&self.options),
             ..*self
         }
@@ -90,37 +91,18 @@ pub enum Outcome {
         kind: String,
         /// For people.
         message: String,
+        /// It may be ours, or pass by itself: weighs less in the backoff.
+        is_soft: bool,
+    },
+    /// Nothing was asked: the origin has closed its doors.
+    Held {
+        /// Until then.
+        until: Timestamp,
+        /// For people.
+        message: String,
     },
     /// 410: the feed is not asked again.
     Gone,
-}
-
-/// A feed document, cleaned and ready to be judged.
-#[derive(Clone, Debug, Default)]
-pub struct Listing {
-    /// As in [`crate::model::ParsedFeed`].
-    pub format: String,
-    /// As in [`crate::model::ParsedFeed`].
-    pub title: Option<String>,
-    /// As in [`crate::model::ParsedFeed`].
-    pub site_url: Option<String>,
-    /// As in [`crate::model::ParsedFeed`].
-    pub language: Option<String>,
-    /// New and edited entries, in document order.
-    pub arrivals: Vec<Arrival>,
-    /// `raw_hash` of the listed entries that were known and skipped.
-    pub unchanged: Vec<u64>,
-}
-
-/// A clean article with what judging needs of it, computed off the writer's thread.
-#[derive(Clone, Debug)]
-pub struct Arrival {
-    /// The article.
-    pub article: Article,
-    /// Its signature.
-    pub signature: Signature,
-    /// Hashes of its lines and sentences (`normalize::furniture::units`).
-    pub lines: Vec<u64>,
 }
 
 /// What an answer says about the next request.
@@ -130,8 +112,14 @@ pub struct Response {
     pub validators: Option<Validators>,
     /// Whether the request carried no validators.
     pub is_full_get: bool,
+    /// Cache-Control: max-age less Age.
+    pub max_age_seconds: Option<u32>,
+    /// Expires less Date.
+    pub expires_seconds: Option<u32>,
     /// A Retry-After, already bounded.
-    pub retry_after: Option<RetryAfter>,
+    pub retry_after_seconds: Option<u32>,
+    /// A 429 closes its whole origin until then: scheme, host and port.
+    pub closes_origin: Option<(String, Timestamp)>,
     /// What became of a permanent redirect.
     pub moved: Moved,
 }
@@ -147,15 +135,6 @@ pub struct Validators {
     pub url: String,
 }
 
-/// A server's order not to be asked before an instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetryAfter {
-    /// Until then.
-    pub until: Timestamp,
-    /// Whether it holds for every feed of the origin (429 on a public address).
-    pub whole_host: bool,
-}
-
 /// What became of a permanent redirect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Moved {
@@ -165,28 +144,12 @@ pub enum Moved {
     /// There was none: a watched one is forgotten.
     No,
     /// It is watched.
-    Watched {
-        /// Its target.
-        to: String,
-        /// Since when.
-        since: Timestamp,
-        /// On how many polls it was seen.
-        polls: u32,
-    },
+    Watched(moves::Watched),
     /// The feed has moved for good.
     Adopted {
         /// Where to.
         to: String,
     },
-}
-
-/// The rhythm of a feed, as far as this poll needs it.
-#[derive(Clone, Debug, Default)]
-pub struct Recent {
-    /// Instants of its last entries, newest first; empty unless this poll brought a new one.
-    pub instants: Vec<Timestamp>,
-    /// New entries of this poll, copies counted.
-    pub new: u32,
 }
 
 /// What one poll changed.
@@ -216,4 +179,14 @@ pub struct PollReport {
     pub next_poll_reason: String,
     /// Failures in a row, this one counted.
     pub failures: u32,
+    /// Whether this failure is to be warned of: the first of its kind, or an hour after the last warning.
+    pub is_warning: bool,
+    /// Status of the last answer.
+    pub http_status: Option<u16>,
+    /// Bytes of the body as received.
+    pub body_bytes: u64,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// Copies that lent their fuller text.
+    pub taken_over: u32,
 }

@@ -2,28 +2,32 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
 use super::{
     identity::{Identity, identify},
     judge::{Fold, Verdict, judge, takes_over},
     lines::Lines,
-    outcome::{Arrival, Initial, Listing, Moved, Outcome, Poll, PollReport, Recent},
+    outcome::{Initial, Moved, Outcome, Poll, PollReport},
     revise::{revise_article, revise_duplicate, take_over},
     state::State,
 };
 use crate::{
     dedup::Scope,
+    digest::{Arrival, Listing},
     model::{Article, Timestamp},
+    schedule::{self, DocumentSignals, Signals},
     store::{
         Error,
         articles::{Folded, Kept},
         entries::{Holds, Keys, LedgerEntry},
         feeds::FeedState,
-        polls::PollRow,
+        polls::{NextPoll, PollRow},
     },
 };
 
-/// Entries whose instants tell a feed's rhythm.
-const RHYTHM_ENTRIES: u32 = 20;
+/// The log is not filled with one feed's trouble.
+const WARNING_EVERY_SECONDS: i64 = 3_600;
 
 #[derive(Default)]
 struct Counts {
@@ -31,16 +35,12 @@ struct Counts {
     new: u32,
     revised: u32,
     by_reason: BTreeMap<&'static str, u32>,
-    newest: Option<Timestamp>,
+    taken_over: u32,
 }
 
 impl Counts {
     fn duplicates(&self) -> u32 {
         self.by_reason.values().sum()
-    }
-
-    fn count_new(&mut self, article: &Article) {
-        self.newest = self.newest.max(article.published_at);
     }
 }
 
@@ -48,29 +48,19 @@ impl Counts {
 pub(super) fn record(state: &mut State, poll: &Poll) -> Result<PollReport, Error> {
     let not_found = || Error::NotFound { what: "feed", id: poll.feed_id.to_string() };
     let mut feed = state.db.feed_state(poll.feed_id)?.ok_or_else(not_found)?;
-    let is_first = feed.last_success_at.is_none();
-    let (outcome, error, format, counts) = match &poll.outcome {
-        Outcome::Changed(listing) => {
-            let counts = record_listing(state, &mut feed, listing, poll)?;
-            ("changed", None, Some(listing.format.as_str()), counts)
-        }
-        Outcome::Unchanged => ("unchanged", None, None, Counts::default()),
-        Outcome::Failed { kind, message } => {
-            ("failed", Some((kind.as_str(), message.as_str())), None, Counts::default())
-        }
-        Outcome::Gone => {
-            let error = ("gone", "the server says that the feed is gone for good (410)");
-            ("gone", Some(error), None, Counts::default())
-        }
+    let listing = match &poll.outcome {
+        Outcome::Changed(listing) => Some(listing.as_ref()),
+        _ => None,
     };
-    follow_outcome(&mut feed, poll, error.map(|(kind, _)| kind));
-    note_newest(&mut feed, &counts, is_first, poll.ended_at);
+    let counts = match listing {
+        Some(listing) => record_listing(state, &mut feed, listing, poll)?,
+        None => Counts::default(),
+    };
+    let (outcome, error) = in_words(&poll.outcome);
+    let is_warning = follow_error(&mut feed, error.map(|(kind, _)| kind), poll.ended_at);
     follow_response(state, &mut feed, poll)?;
-    let new = counts.new + counts.duplicates();
-    let instants =
-        if new > 0 { state.db.recent_instants(feed.id, RHYTHM_ENTRIES)? } else { Vec::new() };
-    let next = (poll.next_poll)(&feed, &Recent { instants, new });
-    state.db.store_state(&feed, &next, format, error.map(|(_, message)| message))?;
+    let next = plan(&mut feed, poll, listing, counts.new + counts.duplicates());
+    state.db.store_state(&feed, &next, listing.map(|it| it.format.as_str()), error.map(|(_, message)| message))?;
     state.db.insert_poll(&PollRow {
         feed_id: feed.id,
         started_at: poll.started_at,
@@ -95,35 +85,38 @@ pub(super) fn record(state: &mut State, poll: &Poll) -> Result<PollReport, Error
         revised: counts.revised,
         duplicates: counts.duplicates(),
         duplicates_by_reason: counts.by_reason,
+        taken_over: counts.taken_over,
         next_poll_at: next.at,
         next_poll_reason: next.reason,
-        failures: feed.failures,
+        failures: feed.schedule.failures,
+        is_warning,
+        http_status: poll.http_status,
+        body_bytes: poll.body_bytes,
+        duration_ms: poll.duration_ms,
     })
 }
 
-fn follow_outcome(feed: &mut FeedState, poll: &Poll, error_kind: Option<&str>) {
-    feed.last_poll_at = Some(poll.started_at);
-    feed.error_kind = error_kind.map(str::to_owned);
-    match poll.outcome {
-        Outcome::Changed(_) | Outcome::Unchanged => {
-            feed.last_success_at = Some(poll.started_at);
-            feed.failures = 0;
-            feed.gone_at = None;
-        }
-        Outcome::Failed { .. } => feed.failures += 1,
-        Outcome::Gone => {
-            feed.failures += 1;
-            feed.gone_at = Some(poll.ended_at);
-        }
+/// The words for `polls`: outcome, and kind and message of a failure.
+fn in_words(outcome: &Outcome) -> (&'static str, Option<(&str, &str)>) {
+    match outcome {
+        Outcome::Changed(_) => ("changed", None),
+        Outcome::Unchanged => ("unchanged", None),
+        Outcome::Failed { kind, message, .. } => ("failed", Some((kind, message))),
+        Outcome::Held { message, .. } => ("failed", Some(("held", message))),
+        Outcome::Gone => ("gone", Some(("gone", "the server says that the feed is gone for good (410)"))),
     }
 }
 
-/// A feed's first document may be years old: then its newest date tells when it last brought something.
-fn note_newest(feed: &mut FeedState, counts: &Counts, is_first: bool, now: Timestamp) {
-    if counts.new + counts.duplicates() > 0 {
-        let newest = if is_first { counts.newest.map(|at| at.min(now)) } else { None };
-        feed.last_new_at = Some(newest.unwrap_or(now));
+/// A feed that fails is warned of when it begins to, when it fails in another way, and once an hour at most.
+fn follow_error(feed: &mut FeedState, kind: Option<&str>, now: Timestamp) -> bool {
+    let is_news = feed.error_kind.as_deref() != kind;
+    feed.error_kind = kind.map(str::to_owned);
+    let was_warned = feed.warned_at.is_some_and(|at| now.seconds_since(at) < WARNING_EVERY_SECONDS);
+    let is_warning = kind.is_some() && (is_news || !was_warned) && !(was_warned && kind == Some("held"));
+    if is_warning {
+        feed.warned_at = Some(now);
     }
+    is_warning
 }
 
 fn follow_response(state: &mut State, feed: &mut FeedState, poll: &Poll) -> Result<(), Error> {
@@ -133,27 +126,53 @@ fn follow_response(state: &mut State, feed: &mut FeedState, poll: &Poll) -> Resu
         feed.last_modified.clone_from(&validators.last_modified);
         feed.validators_url = Some(validators.url.clone());
     }
-    if response.is_full_get && poll.http_status.is_some() {
-        feed.last_full_get_at = Some(poll.started_at);
-    }
-    feed.retry_after_until = response.retry_after.map(|order| order.until);
-    if let Some(order) = response.retry_after.filter(|order| order.whole_host) {
-        state.db.hold_host(&feed.origin, order.until)?;
+    if let Some((origin, until)) = &response.closes_origin {
+        state.db.hold_host(origin, *until)?;
     }
     match &response.moved {
         Moved::AsBefore => {}
-        Moved::No => (feed.moved_to, feed.moved_since, feed.moved_polls) = (None, None, 0),
-        Moved::Watched { to, since, polls } => {
-            (feed.moved_to, feed.moved_since, feed.moved_polls) =
-                (Some(to.clone()), Some(*since), *polls);
-        }
+        Moved::No => feed.schedule.moved = None,
+        Moved::Watched(watched) => feed.schedule.moved = Some(watched.clone()),
         Moved::Adopted { to } => {
-            feed.moved_to = Some(to.clone());
-            feed.moved_since.get_or_insert(poll.ended_at);
+            feed.schedule.moved = None;
+            feed.effective_url.clone_from(to);
             state.db.adopt_move(feed.id, to)?;
         }
     }
     Ok(())
+}
+
+/// Takes in what the poll brought and plans the next one.
+fn plan(feed: &mut FeedState, poll: &Poll, listing: Option<&Listing>, new_entries: u32) -> NextPoll {
+    let entry_times: Vec<Timestamp> = listing.map_or_else(Vec::new, |listing| {
+        listing.arrivals.iter().filter_map(|arrival| arrival.article.published_at).collect()
+    });
+    let signals = Signals {
+        outcome: match &poll.outcome {
+            Outcome::Changed(_) | Outcome::Unchanged => schedule::Outcome::Success,
+            Outcome::Failed { is_soft, .. } => schedule::Outcome::Failed { is_soft: *is_soft },
+            Outcome::Held { until, .. } => schedule::Outcome::Held(*until),
+            Outcome::Gone => schedule::Outcome::Gone,
+        },
+        max_age_seconds: poll.response.max_age_seconds,
+        expires_seconds: poll.response.expires_seconds,
+        retry_after_seconds: poll.response.retry_after_seconds,
+        was_unconditional: poll.response.is_full_get,
+        document: listing.map(|listing| DocumentSignals {
+            hints: &listing.hints,
+            entry_times: &entry_times,
+            new_entries,
+        }),
+    };
+    // The same feed has another jitter at each poll, and the same one in every process.
+    let seed = xxh3_64_with_seed(feed.url.as_bytes(), poll.started_at.unix_seconds().unsigned_abs());
+    let next = schedule::next(&mut feed.schedule, &signals, &poll.schedule, poll.ended_at, seed);
+    NextPoll {
+        // Gone: never again, until its configuration changes.
+        at: next.at.unwrap_or(Timestamp::MAX),
+        reason: next.reason.to_owned(),
+        rules: serde_json::to_string(&next.rules).unwrap_or_else(|_| "[]".to_owned()),
+    }
 }
 
 fn record_listing(
@@ -223,7 +242,6 @@ impl Recording<'_> {
     /// Finds a new entry its place: an article, a copy, or the ledger alone.
     fn place(&mut self, at: usize, arrival: &Arrival) -> Result<(), Error> {
         let holds = if self.is_wanted(at, &arrival.article) {
-            self.counts.count_new(&arrival.article);
             match judge(self.state, self.feed, arrival, &self.poll.options, self.now)? {
                 Verdict::Kept { evidence } => self.keep(arrival, &evidence)?,
                 Verdict::Folded(fold) => self.fold(arrival, &fold)?,
@@ -271,6 +289,7 @@ impl Recording<'_> {
         *self.counts.by_reason.entry(fold.reason).or_default() += 1;
         let prefer = self.poll.options.dedup.prefer;
         if takes_over(self.state, self.feed.id, &fold.kept, &fold.against_kept, prefer)? {
+            self.counts.taken_over += 1;
             let fingerprint = arrival.signature.fingerprint;
             take_over(
                 self.state,

@@ -9,10 +9,11 @@ use super::{
     change::{Change, classify},
     judge::takes_over,
     lines::strip,
-    outcome::{Arrival, Options},
+    outcome::Options,
     state::{State, instant, with_side},
 };
 use crate::{
+    digest::Arrival,
     dedup::{Scope, Side, Signature, Text, Verification, verify},
     model::{Article, ArticleId, DuplicateId, FeedId, Fingerprint, TextId, Timestamp},
     store::{

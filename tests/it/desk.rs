@@ -4,10 +4,12 @@ use std::{path::PathBuf, sync::Arc, thread::JoinHandle};
 
 use newsfold::{
     dedup::{self, Prefer, Scope, Signature, Text},
+    digest::{Arrival, Listing},
     model::{Article, BodySource, DuplicateId, FeedId, PublishedSource, Timestamp},
     normalize::furniture::units,
-    store::{self, Database, feeds::Configured, polls::NextPoll},
-    writer::{self, Arrival, Initial, Listing, Outcome, Poll, PollReport, Response, Writer},
+    schedule,
+    store::{self, Database, feeds::Configured},
+    writer::{self, Initial, Outcome, Poll, PollReport, Response, Writer},
 };
 use tokio::runtime::Runtime;
 use xxhash_rust::xxh3::xxh3_64;
@@ -240,12 +242,7 @@ impl Desk {
             body_bytes: 1_000,
             outcome,
             response: Response::default(),
-            next_poll: Arc::new(|feed, _| NextPoll {
-                at: feed.last_poll_at.unwrap_or(feed.added_at).plus_seconds(3_600),
-                reason: "fixed".to_owned(),
-                rules: "[]".to_owned(),
-                usual_gap_s: feed.usual_gap_s,
-            }),
+            schedule: schedule::Options::default(),
             options: Arc::new(self.options.clone()),
         }
     }
