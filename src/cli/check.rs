@@ -10,7 +10,7 @@ pub(super) fn check(global: &Global) -> anyhow::Result<Exit> {
     let off = config.feeds.iter().filter(|feed| !feed.enabled).count();
     let summary = format!(
         "{}: fine, {} feeds, {off} of them disabled",
-        global.config.display(),
+        global.path().display(),
         config.feeds.len()
     );
     output::line(&summary)?;

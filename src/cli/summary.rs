@@ -165,8 +165,10 @@ mod tests {
             feed: feed.to_owned(),
             url: "https://a.example/".to_owned(),
             outcome,
-            failure: failure
-                .map(|(kind, message)| Failure { kind: kind.to_owned(), message: message.to_owned() }),
+            failure: failure.map(|(kind, message)| Failure {
+                kind: kind.to_owned(),
+                message: message.to_owned(),
+            }),
             counts: Counts {
                 new: 3,
                 duplicates: [("near_duplicate", 2), ("same_text", 1)].into(),
