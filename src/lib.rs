@@ -34,6 +34,8 @@ pub mod daemon;
 
 pub mod config;
 
+pub mod report;
+
 pub mod telemetry;
 
 pub mod cli;
