@@ -42,6 +42,8 @@ pub mod http;
 
 pub mod config;
 
+pub mod report;
+
 pub mod telemetry;
 
 pub mod cli;

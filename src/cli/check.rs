@@ -1,6 +1,6 @@
 //! `newsfold check`: reads the configuration and prints every error in it.
 
-use super::{Exit, Global, load, output};
+use super::{Exit, Global, load, output, summary::counted};
 
 pub(super) fn check(global: &Global) -> anyhow::Result<Exit> {
     let config = match load(global) {
@@ -9,9 +9,9 @@ pub(super) fn check(global: &Global) -> anyhow::Result<Exit> {
     };
     let off = config.feeds.iter().filter(|feed| !feed.enabled).count();
     let summary = format!(
-        "{}: fine, {} feeds, {off} of them disabled",
-        global.config.display(),
-        config.feeds.len()
+        "{}: fine, {}, {off} of them disabled",
+        global.path().display(),
+        counted(config.feeds.len() as u32, "feed", "feeds")
     );
     output::line(&summary)?;
     Ok(Exit::Fine)

@@ -28,6 +28,8 @@ mod scan;
 mod text;
 mod tree;
 
+pub use page::page_text;
+
 /// What one document may ask of us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

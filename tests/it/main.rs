@@ -3,13 +3,13 @@
     clippy::unwrap_used,
     reason = "a test that cannot go on fails where it stands, helpers included"
 )]
+#![allow(unreachable_pub, reason = "what tests share is public to them, and nobody else sees it")]
 
 mod bodies;
+mod cli;
 mod config;
-<<<<<<< HEAD
 mod feeds;
-=======
 mod desk;
->>>>>>> 800d1d7 (Judge and write in one thread: identity, copies, revisions, takeover, unfold)
 mod layers;
 mod writer;
+mod support;
