@@ -42,8 +42,6 @@ pub mod http;
 
 pub mod config;
 
-pub mod report;
-
 pub mod telemetry;
 
 pub mod cli;
