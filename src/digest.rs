@@ -63,7 +63,12 @@ impl Arrival {
 /// # Errors
 ///
 /// As [`parse::parse`]: where the document is no feed or exceeds a limit.
-pub fn digest(document: &Document, known: &Known, options: &Options, now: Timestamp) -> Result<Listing, parse::Error> {
+pub fn digest(
+    document: &Document,
+    known: &Known,
+    options: &Options,
+    now: Timestamp,
+) -> Result<Listing, parse::Error> {
     let feed = parse::parse(document, known, &options.limits)?;
     let context = FeedContext {
         title: feed.title.as_deref(),
@@ -71,7 +76,10 @@ pub fn digest(document: &Document, known: &Known, options: &Options, now: Timest
         language: feed.language.as_deref(),
         furniture: &known.furniture,
     };
-    let normalized = feed.entries.iter().map(|entry| normalize::normalize(entry, &context, &options.normalize, now));
+    let normalized = feed
+        .entries
+        .iter()
+        .map(|entry| normalize::normalize(entry, &context, &options.normalize, now));
     let arrivals = normalized.map(Arrival::of).collect();
     Ok(Listing {
         format: feed.format,

@@ -223,11 +223,9 @@ mod tests {
     #[test]
     fn only_a_running_daemon_is_healthy() {
         let (health, now) = running();
-        for (phase, status) in [
-            (Phase::Starting, "starting"),
-            (Phase::Running, "ok"),
-            (Phase::Stopping, "stopping"),
-        ] {
+        for (phase, status) in
+            [(Phase::Starting, "starting"), (Phase::Running, "ok"), (Phase::Stopping, "stopping")]
+        {
             health.enter(phase);
             assert_eq!(health.report(now).status, status);
             assert_eq!(health.report(now).is_healthy(), phase == Phase::Running);

@@ -168,7 +168,9 @@ where
         .serve_connection(TokioIo::new(stream), service);
     match timeout(CONNECTION_TIMEOUT, connection).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(error = %error, "a connection to metrics and health broke"),
+        Ok(Err(error)) => {
+            tracing::debug!(error = %error, "a connection to metrics and health broke")
+        }
         Err(_) => tracing::debug!("a connection to metrics and health was open for too long"),
     }
 }

@@ -33,9 +33,11 @@ const STATES: [&str; 4] = ["healthy", "failing", "gone", "disabled"];
 const RELOADS: [&str; 2] = ["taken_up", "refused"];
 
 /// From an unchanged feed nearby to `fetch.timeout`'s default and beyond.
-const POLL_BUCKETS: [f64; 12] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const POLL_BUCKETS: [f64; 12] =
+    [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 /// A verdict takes some ten microseconds; a second would mean that the index is broken.
-const DECISION_BUCKETS: [f64; 10] = [1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 1.0];
+const DECISION_BUCKETS: [f64; 10] =
+    [1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 1.0];
 
 /// One finished poll. The words are those of the columns of table `polls`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -200,8 +202,7 @@ impl Metrics {
         self.body_bytes.inc_by(poll.body_bytes);
         self.entries.inc_by(poll.entries);
         let folded = poll.duplicates.iter().map(|(_, count)| count).sum();
-        for (result, count) in
-            [("new", poll.new), ("revised", poll.revised), ("duplicate", folded)]
+        for (result, count) in [("new", poll.new), ("revised", poll.revised), ("duplicate", folded)]
         {
             self.articles.get_or_create(&[("result", result)]).inc_by(count);
         }

@@ -106,7 +106,8 @@ async fn answered(
     fetched: Fetched,
 ) -> Result<Ended, writer::Error> {
     let now = (cx.clock)();
-    let Fetched { status, final_url, chain, body, validators, freshness, retry_after, body_bytes } = fetched;
+    let Fetched { status, final_url, chain, body, validators, freshness, retry_after, body_bytes } =
+        fetched;
     let mut response = Response {
         max_age_seconds: freshness.max_age_seconds,
         expires_seconds: freshness.expires_seconds,
@@ -145,7 +146,9 @@ async fn read(
     let work = move || span.in_scope(|| digest_received(received, url, &known, &settings, now));
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(listing)) => Outcome::Changed(Box::new(listing)),
-        Ok(Err((kind, message))) => Outcome::Failed { kind: kind.to_owned(), message, is_soft: false },
+        Ok(Err((kind, message))) => {
+            Outcome::Failed { kind: kind.to_owned(), message, is_soft: false }
+        }
         Err(error) => {
             tracing::error!(error = %error, "a panic while reading a document: please report it with the feed's URL");
             let message = "reading the document failed in a way that it never should".to_owned();
@@ -162,16 +165,21 @@ fn digest_received(
     now: Timestamp,
 ) -> Result<Listing, (&'static str, String)> {
     let content_type = received.content_type.clone();
-    let bytes = received.decode(settings.fetch.max_body).map_err(|error| (error.kind(), error.to_string()))?;
+    let bytes = received
+        .decode(settings.fetch.max_body)
+        .map_err(|error| (error.kind(), error.to_string()))?;
     let document = Document { bytes, content_type, url };
-    digest::digest(&document, known, &settings.digest, now).map_err(|error| (error.kind(), error.to_string()))
+    digest::digest(&document, known, &settings.digest, now)
+        .map_err(|error| (error.kind(), error.to_string()))
 }
 
 /// No document came.
 fn failed(error: &fetch::Error, settings: &Settings, now: Timestamp) -> Ended {
     let http_status = error.status();
     let outcome = match (error, http_status) {
-        (fetch::Error::Held { until, .. }, _) => Outcome::Held { until: *until, message: error.to_string() },
+        (fetch::Error::Held { until, .. }, _) => {
+            Outcome::Held { until: *until, message: error.to_string() }
+        }
         (_, Some(410)) => Outcome::Gone,
         _ => Outcome::Failed {
             kind: error.kind().to_owned(),
@@ -185,13 +193,20 @@ fn failed(error: &fetch::Error, settings: &Settings, now: Timestamp) -> Ended {
     let closed = error.closes_origin(settings.schedule.min_interval_seconds);
     let response = Response {
         retry_after_seconds: error.retry_after().map(|order| order.seconds),
-        closes_origin: closed.map(|(origin, seconds)| (origin, now.plus_seconds(i64::from(seconds)))),
+        closes_origin: closed
+            .map(|(origin, seconds)| (origin, now.plus_seconds(i64::from(seconds)))),
         ..Response::default()
     };
     Ended { http_status, body_bytes: 0, outcome, response }
 }
 
-fn moved(feed: &FeedState, settings: &Settings, chain: &[fetch::Hop], final_url: &str, now: Timestamp) -> Moved {
+fn moved(
+    feed: &FeedState,
+    settings: &Settings,
+    chain: &[fetch::Hop],
+    final_url: &str,
+    now: Timestamp,
+) -> Moved {
     let hops = chain.iter().map(|hop| (hop.status, hop.url.as_str()));
     let after = settings.schedule.adopt_redirects_after_seconds;
     match moves::decide(feed.schedule.moved.as_ref(), hops, final_url, after, now) {

@@ -6,8 +6,10 @@
 mod check;
 mod dedup;
 mod inspect;
+mod once;
 mod output;
 mod packaging;
+mod run;
 mod summary;
 mod table;
 
@@ -59,6 +61,10 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The daemon, in the foreground
+    Run,
+    /// Poll each feed that is due once, and say what came of it
+    Once(OnceArguments),
     /// Read the configuration and print every error in it
     Check,
     /// Run one document through parse and normalize and print JSON; stores nothing
@@ -80,6 +86,16 @@ enum Command {
         #[arg(value_name = "FOLDER")]
         folder: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Args)]
+struct OnceArguments {
+    /// Also those not due yet; what a server ordered (Retry-After, 410) still holds
+    #[arg(long)]
+    all: bool,
+    /// Only these feeds: ids, URLs or names
+    #[arg(value_name = "FEED")]
+    feeds: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -121,6 +137,7 @@ struct DedupArguments {
 enum Exit {
     Fine,
     Failed,
+    SomeFeedsFailed,
     BadConfiguration,
 }
 
@@ -129,6 +146,7 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Fine => Self::SUCCESS,
             Exit::Failed => Self::from(1),
+            Exit::SomeFeedsFailed => Self::from(75),
             Exit::BadConfiguration => Self::from(78),
         }
     }
@@ -137,7 +155,7 @@ impl From<Exit> for ExitCode {
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(&arguments.global, &arguments.command) {
+    match dispatch(&arguments.global, &arguments.command) {
         Ok(exit) => exit.into(),
         Err(error) if output::is_closed_pipe(&error) => Exit::Fine.into(),
         Err(error) => {
@@ -147,8 +165,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(global: &Global, command: &Command) -> anyhow::Result<Exit> {
+fn dispatch(global: &Global, command: &Command) -> anyhow::Result<Exit> {
     match command {
+        Command::Run => run::run(global),
+        Command::Once(arguments) => once::once(global, arguments),
         Command::Check => check::check(global),
         Command::Inspect(arguments) => inspect::inspect(global, arguments),
         Command::Dedup(arguments) => dedup::dedup(global, arguments),
@@ -158,6 +178,16 @@ fn run(global: &Global, command: &Command) -> anyhow::Result<Exit> {
 }
 
 impl Global {
+    /// The log level that the command line asks for, else `otherwise`.
+    fn level<'a>(&self, otherwise: &'a str) -> &'a str {
+        match (self.quiet, self.verbose) {
+            (true, _) => "warn",
+            (_, 0) => otherwise,
+            (_, 1) => "debug",
+            _ => "trace",
+        }
+    }
+
     fn path(&self) -> &Path {
         self.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG))
     }
@@ -182,7 +212,6 @@ fn load_or_defaults(global: &Global) -> Result<Config, Exit> {
 }
 
 /// The clock, read once for a command.
-#[expect(clippy::disallowed_methods, reason = "one of the edges where the clock is read")]
 fn now() -> Timestamp {
-    Timestamp::from_unix_seconds(jiff::Timestamp::now().as_second()).unwrap_or(Timestamp::MIN)
+    crate::daemon::now()
 }

@@ -13,7 +13,10 @@ impl Config {
     pub fn fetch_options(&self) -> fetch::Options {
         fetch::Options {
             concurrency: self.fetch.concurrency as usize,
-            manners: fetch::Manners { per_host: self.fetch.per_host as usize, host_delay: self.fetch.host_delay },
+            manners: fetch::Manners {
+                per_host: self.fetch.per_host as usize,
+                host_delay: self.fetch.host_delay,
+            },
             connect_timeout: self.fetch.connect_timeout,
             first_byte_timeout: self.fetch.first_byte_timeout,
             max_redirects: self.fetch.max_redirects as usize,
@@ -59,10 +62,15 @@ impl Config {
 impl Feed {
     /// How it is fetched.
     pub fn fetch_options(&self) -> fetch::FetchOptions {
-        let Fetch { user_agent, timeout, max_body, proxy, allow_private_networks, .. } = &self.fetch;
-        let credentials = self.username.as_ref().zip(self.password.as_ref()).map(|(username, password)| {
-            fetch::Credentials { username: username.clone(), password: fetch::Password::File(password_path(password)) }
-        });
+        let Fetch { user_agent, timeout, max_body, proxy, allow_private_networks, .. } =
+            &self.fetch;
+        let credentials =
+            self.username.as_ref().zip(self.password.as_ref()).map(|(username, password)| {
+                fetch::Credentials {
+                    username: username.clone(),
+                    password: fetch::Password::File(password_path(password)),
+                }
+            });
         fetch::FetchOptions {
             user_agent: user_agent.clone(),
             timeout: *timeout,
@@ -70,7 +78,11 @@ impl Feed {
             proxy: proxy.as_deref().map(fetch::Secret::new),
             allow_private_networks: *allow_private_networks,
             credentials,
-            headers: self.headers.iter().map(|(name, value)| (name.clone(), fetch::Secret::new(value))).collect(),
+            headers: self
+                .headers
+                .iter()
+                .map(|(name, value)| (name.clone(), fetch::Secret::new(value)))
+                .collect(),
         }
     }
 
@@ -92,7 +104,8 @@ impl Feed {
     pub fn digest_options(&self) -> digest::Options {
         let max_bytes = usize::try_from(self.fetch.max_body).unwrap_or(usize::MAX);
         // Decoding to UTF-8 makes at most three bytes of one.
-        let limits = parse::Limits { max_bytes: max_bytes.saturating_mul(3), ..parse::Limits::default() };
+        let limits =
+            parse::Limits { max_bytes: max_bytes.saturating_mul(3), ..parse::Limits::default() };
         digest::Options { limits, ..digest::Options::default() }
     }
 

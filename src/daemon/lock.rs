@@ -53,7 +53,8 @@ impl Lock {
     pub fn take(database: &Path) -> Result<Self, AlreadyRunning> {
         let path = Self::path(database);
         let io = |source| AlreadyRunning::Io { path: path.clone(), source };
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let options =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = options.map_err(io)?;
         match file.try_lock() {
             Ok(()) => {}

@@ -45,7 +45,8 @@ const WRITER_QUEUE: usize = 256;
 /// The time.
 #[expect(clippy::disallowed_methods, reason = "this is the edge at which the clock is read")]
 pub fn now() -> Timestamp {
-    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let since_1970 =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let seconds = i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX);
     Timestamp::MIN.plus_seconds(seconds)
 }
@@ -92,12 +93,28 @@ impl Service {
 
     /// Takes up the settings of the feeds; the fetcher's limits stay until a restart.
     fn configure(&self, config: &Config) {
-        let by_url = config.feeds.iter().map(|feed| (feed.url.as_str().to_owned(), Arc::new(settings(feed, config))));
+        let by_url = config
+            .feeds
+            .iter()
+            .map(|feed| (feed.url.as_str().to_owned(), Arc::new(settings(feed, config))));
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = by_url.collect();
     }
 
     fn settings_of(&self, feed: &FeedState) -> Option<Arc<Settings>> {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).get(&feed.url).map(Arc::clone)
+    }
+
+    /// The feeds that ids, URLs or names mean.
+    ///
+    /// # Errors
+    ///
+    /// One of them means none.
+    pub async fn find(&self, wanted: &[String]) -> anyhow::Result<Vec<FeedId>> {
+        let wanted = wanted.to_vec();
+        let find = move |state: &mut writer::State| {
+            wanted.iter().map(|feed| state.db.find_feed(feed)).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(self.cx.writer.call(find).await??)
     }
 
     /// Ends: gives back claims, lets the writer drain, closes the database.
@@ -166,7 +183,12 @@ impl<'a> Rounds<'a> {
     }
 
     /// Claims feeds and puts them in line behind their hosts. Returns how many.
-    async fn claim(&mut self, mode: Mode, limit: usize, feeds: Option<Vec<FeedId>>) -> Result<Vec<FeedId>, writer::Error> {
+    async fn claim(
+        &mut self,
+        mode: Mode,
+        limit: usize,
+        feeds: Option<Vec<FeedId>>,
+    ) -> Result<Vec<FeedId>, writer::Error> {
         let claim = OwnedClaim {
             by: Arc::clone(&self.service.by),
             lease_seconds: LEASE_SECONDS,
@@ -227,7 +249,17 @@ impl<'a> Rounds<'a> {
 
 /// The one line that a poll leaves in the log. A feed that keeps failing is warned of once an hour at most.
 fn log(feed: &FeedState, report: &PollReport) {
-    let PollReport { http_status, body_bytes, entries, new, revised, duplicates, duration_ms, next_poll_at, .. } = report;
+    let PollReport {
+        http_status,
+        body_bytes,
+        entries,
+        new,
+        revised,
+        duplicates,
+        duration_ms,
+        next_poll_at,
+        ..
+    } = report;
     let (http_status, outcome) = (http_status.unwrap_or(0), report.outcome);
     match (&report.error_kind, &report.error) {
         (Some(kind), error) if report.is_warning => tracing::warn!(
@@ -260,7 +292,9 @@ fn feed_poll(feed: &FeedState, report: PollReport) -> FeedPoll {
             "gone" => Outcome::Gone,
             _ => Outcome::Failed,
         },
-        failure: report.error_kind.map(|kind| Failure { kind, message: report.error.unwrap_or_default() }),
+        failure: report
+            .error_kind
+            .map(|kind| Failure { kind, message: report.error.unwrap_or_default() }),
         counts: Counts {
             new: report.new,
             revised: report.revised,
@@ -322,7 +356,9 @@ pub async fn cycle(
     loop {
         // Half a batch at a time: each claim is a transaction.
         if !waiting.is_empty() && rounds.room() * 2 >= service.concurrency * CLAIMED_AHEAD {
-            let claimed = rounds.claim(selection.mode, rounds.room(), Some(waiting.iter().copied().collect())).await?;
+            let claimed = rounds
+                .claim(selection.mode, rounds.room(), Some(waiting.iter().copied().collect()))
+                .await?;
             if claimed.is_empty() && rounds.running.is_empty() && rounds.queue.is_empty() {
                 break;
             }

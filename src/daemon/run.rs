@@ -178,7 +178,8 @@ impl<'a> Loop<'a> {
     /// Takes due feeds in, no faster than a crowd may start.
     async fn claim(&mut self, at: Instant) -> anyhow::Result<()> {
         let allowed = self.starts.take(self.rounds.room(), at);
-        let claimed = if allowed > 0 { self.rounds.claim(Mode::Due, allowed, None).await?.len() } else { 0 };
+        let claimed =
+            if allowed > 0 { self.rounds.claim(Mode::Due, allowed, None).await?.len() } else { 0 };
         let more_waits = allowed == 0 || claimed == allowed;
         self.next_claim = if more_waits {
             // As many again when some of these have been started, and the crowd has its pace.
@@ -195,7 +196,8 @@ impl<'a> Loop<'a> {
     /// forward, everything is due, and the pace of starts keeps it from being a burst.
     async fn mind_the_clock(&mut self, at: Instant) -> anyhow::Result<()> {
         let (wall, steady) = self.clocks;
-        let elapsed = i64::try_from(at.saturating_duration_since(steady).as_secs()).unwrap_or(i64::MAX);
+        let elapsed =
+            i64::try_from(at.saturating_duration_since(steady).as_secs()).unwrap_or(i64::MAX);
         let jump = now().seconds_since(wall.plus_seconds(elapsed));
         if jump.abs() <= CLOCK_JUMP_SECONDS {
             return Ok(());
@@ -255,7 +257,11 @@ impl<'a> Loop<'a> {
         match config::load(self.path) {
             Err(error) => {
                 let first = error.lines().into_iter().next().unwrap_or_default();
-                tracing::error!(errors = error.count(), first, "the configuration has errors: the old one stays");
+                tracing::error!(
+                    errors = error.count(),
+                    first,
+                    "the configuration has errors: the old one stays"
+                );
             }
             Ok(config) if config.store.path != self.config.store.path => {
                 tracing::error!("another database needs a restart: the old configuration stays");

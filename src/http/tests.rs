@@ -12,15 +12,11 @@ use crate::{
 const STALLED: Duration = Duration::from_secs(60);
 
 /// Serves on `listen` while `test` runs; both see the same health.
-async fn serving<F: Future<Output = ()>>(
-    listen: Listen,
-    test: impl FnOnce(String, Health) -> F,
-) {
+async fn serving<F: Future<Output = ()>>(listen: Listen, test: impl FnOnce(String, Health) -> F) {
     let health = Health::new(STALLED, Instant::now());
     let listener = Listener::bind(&listen).await.unwrap();
     let address = listener.address().to_owned();
-    let pages =
-        Pages { metrics: Arc::new(Metrics::new(Timestamp::MIN)), health: health.clone() };
+    let pages = Pages { metrics: Arc::new(Metrics::new(Timestamp::MIN)), health: health.clone() };
     tokio::select! {
         () = listener.serve(pages) => unreachable!("it serves until it is dropped"),
         () = test(address, health) => {}

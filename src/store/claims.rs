@@ -57,7 +57,10 @@ pub struct Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { feeds, failing, due, lag_seconds, last_article_at } = self;
-        write!(f, "{feeds} feeds, {failing} failing, {due} due, lag {lag_seconds} s, last article ")?;
+        write!(
+            f,
+            "{feeds} feeds, {failing} failing, {due} due, lag {lag_seconds} s, last article "
+        )?;
         match last_article_at {
             Some(at) => write!(f, "{at}"),
             None => f.write_str("none yet"),

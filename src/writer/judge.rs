@@ -15,8 +15,8 @@ use super::{
     state::{State, instant, with_side},
 };
 use crate::{
-    digest::Arrival,
     dedup::{Prefer, Query, Scope, Side, Text, Verification, verify},
+    digest::Arrival,
     model::{Article, DuplicateId, FeedId, Timestamp},
     store::{
         Error,

@@ -33,9 +33,7 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::{
-    outcome::{
-        Initial, Moved, Options, Outcome, Poll, PollReport, Response, Validators,
-    },
+    outcome::{Initial, Moved, Options, Outcome, Poll, PollReport, Response, Validators},
     state::State,
 };
 use crate::{
@@ -289,7 +287,8 @@ impl Line {
                     error = message,
                     "a poll could not be stored"
                 );
-                let outcome = Outcome::Failed { kind: NOT_STORED.to_owned(), message, is_soft: true };
+                let outcome =
+                    Outcome::Failed { kind: NOT_STORED.to_owned(), message, is_soft: true };
                 self.try_record(&poll.with_outcome(outcome))
             }
             done => done,

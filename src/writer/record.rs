@@ -60,7 +60,12 @@ pub(super) fn record(state: &mut State, poll: &Poll) -> Result<PollReport, Error
     let is_warning = follow_error(&mut feed, error.map(|(kind, _)| kind), poll.ended_at);
     follow_response(state, &mut feed, poll)?;
     let next = plan(&mut feed, poll, listing, counts.new + counts.duplicates());
-    state.db.store_state(&feed, &next, listing.map(|it| it.format.as_str()), error.map(|(_, message)| message))?;
+    state.db.store_state(
+        &feed,
+        &next,
+        listing.map(|it| it.format.as_str()),
+        error.map(|(_, message)| message),
+    )?;
     state.db.insert_poll(&PollRow {
         feed_id: feed.id,
         started_at: poll.started_at,
@@ -103,7 +108,9 @@ fn in_words(outcome: &Outcome) -> (&'static str, Option<(&str, &str)>) {
         Outcome::Unchanged => ("unchanged", None),
         Outcome::Failed { kind, message, .. } => ("failed", Some((kind, message))),
         Outcome::Held { message, .. } => ("failed", Some(("held", message))),
-        Outcome::Gone => ("gone", Some(("gone", "the server says that the feed is gone for good (410)"))),
+        Outcome::Gone => {
+            ("gone", Some(("gone", "the server says that the feed is gone for good (410)")))
+        }
     }
 }
 
@@ -112,7 +119,8 @@ fn follow_error(feed: &mut FeedState, kind: Option<&str>, now: Timestamp) -> boo
     let is_news = feed.error_kind.as_deref() != kind;
     feed.error_kind = kind.map(str::to_owned);
     let was_warned = feed.warned_at.is_some_and(|at| now.seconds_since(at) < WARNING_EVERY_SECONDS);
-    let is_warning = kind.is_some() && (is_news || !was_warned) && !(was_warned && kind == Some("held"));
+    let is_warning =
+        kind.is_some() && (is_news || !was_warned) && !(was_warned && kind == Some("held"));
     if is_warning {
         feed.warned_at = Some(now);
     }
@@ -143,7 +151,12 @@ fn follow_response(state: &mut State, feed: &mut FeedState, poll: &Poll) -> Resu
 }
 
 /// Takes in what the poll brought and plans the next one.
-fn plan(feed: &mut FeedState, poll: &Poll, listing: Option<&Listing>, new_entries: u32) -> NextPoll {
+fn plan(
+    feed: &mut FeedState,
+    poll: &Poll,
+    listing: Option<&Listing>,
+    new_entries: u32,
+) -> NextPoll {
     let entry_times: Vec<Timestamp> = listing.map_or_else(Vec::new, |listing| {
         listing.arrivals.iter().filter_map(|arrival| arrival.article.published_at).collect()
     });
@@ -165,7 +178,8 @@ fn plan(feed: &mut FeedState, poll: &Poll, listing: Option<&Listing>, new_entrie
         }),
     };
     // The same feed has another jitter at each poll, and the same one in every process.
-    let seed = xxh3_64_with_seed(feed.url.as_bytes(), poll.started_at.unix_seconds().unsigned_abs());
+    let seed =
+        xxh3_64_with_seed(feed.url.as_bytes(), poll.started_at.unix_seconds().unsigned_abs());
     let next = schedule::next(&mut feed.schedule, &signals, &poll.schedule, poll.ended_at, seed);
     NextPoll {
         // Gone: never again, until its configuration changes.

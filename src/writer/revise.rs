@@ -13,8 +13,8 @@ use super::{
     state::{State, instant, with_side},
 };
 use crate::{
-    digest::Arrival,
     dedup::{Scope, Side, Signature, Text, Verification, verify},
+    digest::Arrival,
     model::{Article, ArticleId, DuplicateId, FeedId, Fingerprint, TextId, Timestamp},
     store::{
         Error,

@@ -8,8 +8,8 @@
 mod bodies;
 mod cli;
 mod config;
-mod feeds;
 mod desk;
+mod feeds;
 mod layers;
-mod writer;
 mod support;
+mod writer;
