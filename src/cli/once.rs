@@ -15,8 +15,8 @@ pub(super) fn once(global: &Global, arguments: &OnceArguments) -> anyhow::Result
         Ok(config) => config,
         Err(exit) => return Ok(exit),
     };
-    // The summary says what the log would; a log is for who asks for it.
-    let level = global.level("warn");
+    // The summary says what the log would: a log is for who asks for it.
+    let level = if global.verbose == 0 { "error" } else { global.level("error") };
     telemetry::init(&config.log, level);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let report = runtime.block_on(async {

@@ -162,6 +162,12 @@ struct Rounds<'a> {
     running: JoinSet<(FeedState, Result<PollReport, writer::Error>)>,
 }
 
+/// Whose manners count for a feed: its host's. A file has none, and is its own.
+fn pace_key(url: &str) -> String {
+    let host = fetch::host_of(url);
+    if host.is_empty() { url.to_owned() } else { host }
+}
+
 /// What there is to wait for.
 enum Wait {
     /// A poll that ends.
@@ -200,7 +206,7 @@ impl<'a> Rounds<'a> {
         let claimed = self.service.cx.writer.claim_due(claim, now()).await?;
         let ids = claimed.iter().map(|feed| feed.id).collect();
         for feed in claimed {
-            self.queue.push(&fetch::host_of(&feed.effective_url), feed);
+            self.queue.push(&pace_key(&feed.effective_url), feed);
         }
         Ok(ids)
     }
@@ -260,7 +266,7 @@ fn log(feed: &FeedState, report: &PollReport) {
         next_poll_at,
         ..
     } = report;
-    let (http_status, outcome) = (http_status.unwrap_or(0), report.outcome);
+    let outcome = report.outcome;
     match (&report.error_kind, &report.error) {
         (Some(kind), error) if report.is_warning => tracing::warn!(
             http_status, outcome, error_kind = kind, error = error.as_deref().unwrap_or_default(),
