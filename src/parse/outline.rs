@@ -241,23 +241,56 @@ impl Outline {
             memchr::memchr_iter(b'<', inside.as_bytes())
                 .any(|at| !matches!(inside.as_bytes().get(at + 1), None | Some(b'/')))
         });
-        if has_elements {
+        if has_elements && entry.start < entry.end {
             self.repaired_entries += 1;
             self.push(entry, limits)?;
         }
         Ok(())
     }
 
-    /// `</item>` without `<item>`: what lies since the last entry is one.
+    /// `</item>` without `<item>`: what lies since the last entry is one; before any entry, what lies since the
+    /// head began to repeat itself.
     fn take_up_startless(&mut self, text: &str, end: usize, limits: &Limits) -> Result<(), Error> {
-        let Some(last) = self.entries.last() else { return Ok(()) };
-        let span = Span::new(last.end(), end.max(last.end()));
-        self.push_repaired(text, span, limits)
+        let start = match self.entries.last() {
+            Some(last) => last.end(),
+            None => start_of_repetition(text, end),
+        };
+        self.push_repaired(text, Span::new(start, end), limits)
     }
 }
 
+/// Where a second title, link or description begins that is not an image's.
+fn start_of_repetition(text: &str, end: usize) -> usize {
+    let mut seen: Vec<&str> = Vec::new();
+    let mut is_in_image = false;
+    let mut scanner = Scanner::new(text, 0, end);
+    while let Some((mark, start, _)) = scanner.next_mark() {
+        match mark {
+            Mark::Open { name, is_empty: false, .. } => {
+                let name = name.of(text);
+                is_in_image |= is_any(name, &["image", "textinput"]);
+                if !is_in_image && is_any(name, &["title", "link", "description", "guid", "id"]) {
+                    if seen.iter().any(|seen| seen.eq_ignore_ascii_case(name)) {
+                        return start;
+                    }
+                    seen.push(name);
+                }
+            }
+            Mark::Close { name } if is_any(name.of(text), &["image", "textinput"]) => {
+                is_in_image = false
+            }
+            _ => {}
+        }
+    }
+    end
+}
+
+fn is_any(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
 fn is_container(local: &str) -> bool {
-    ["channel", "rss", "rdf", "feed"].iter().any(|name| local.eq_ignore_ascii_case(name))
+    is_any(local, &["channel", "rss", "rdf", "feed"])
 }
 
 fn complement(entries: &[Span], length: usize) -> Vec<Span> {
