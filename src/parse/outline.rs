@@ -81,10 +81,16 @@ pub(super) fn outline(text: &str, limits: &Limits) -> Result<Outline, Error> {
                 }
                 if let Some(entry) = &mut open {
                     let is_other = !local.eq_ignore_ascii_case(split_name(entry.name).1);
-                    if is_other || outline.is_in_foreign_element(text, entry, start) {
-                        if !is_other && !is_empty {
-                            entry.open_inside.push(start);
-                        }
+                    if is_other {
+                        continue;
+                    }
+                    if is_empty {
+                        // It ends nothing; whoever counts entries counts it.
+                        entry.inside.push(Span::new(start, end));
+                        continue;
+                    }
+                    if outline.is_in_foreign_element(text, entry, start) {
+                        entry.open_inside.push(start);
                         continue;
                     }
                     outline.push_endless(text, Span::new(entry.start, start), limits)?;
@@ -109,8 +115,9 @@ pub(super) fn outline(text: &str, limits: &Limits) -> Result<Outline, Error> {
                             entry.inside.push(Span::new(start, end));
                             continue;
                         }
-                        outline.push(Span::new(entry.start, end), limits)?;
-                        for inside in std::mem::take(&mut entry.inside) {
+                        let (start, inside) = (entry.start, std::mem::take(&mut entry.inside));
+                        outline.push(Span::new(start, end), limits)?;
+                        for inside in inside {
                             outline.push(inside, limits)?;
                         }
                         open = None;
