@@ -1,4 +1,4 @@
-//! The part that feed-rs maps: categories, Media RSS, iTunes and Podcast elements.
+//! The part that feed-rs maps: categories, Media RSS and podcast transcripts.
 //!
 //! In: elements of an entry's tree. They are written as canonical XML (well-formed, known prefixes, values
 //! that feed-rs is known to choke on left out), all new entries of a document as one RSS 2.0 document. Out:
@@ -11,28 +11,35 @@ use feed_rs::model as fed;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{links::absolute, names::Ns, tree::Tree};
+use super::{entry::Budget, links::absolute, names::Ns, tree::Tree};
 use crate::model::Entry;
 
 const OPENING: &str = concat!(
     "<rss version=\"2.0\" xmlns:media=\"http://search.yahoo.com/mrss/\"",
-    " xmlns:itunes=\"http://www.itunes.com/dtds/podcast-1.0.dtd\"",
     " xmlns:podcast=\"https://podcastindex.org/namespace/1.0\"><channel>",
 );
 const CLOSING: &str = "</channel></rss>";
 
+/// What feed-rs's structures take in memory for a category and for a media element, about.
+const TEXT_COST: usize = 128;
+const MEDIA_COST: usize = 512;
+
+/// Tags kept of one entry.
+const MAX_TAGS: usize = 64;
+
 /// The canonical document under construction.
-pub(super) struct Canonical {
+pub(super) struct Canonical<'a> {
     xml: String,
     /// Where each entry's `<item>` begins, and where it ends.
     items: Vec<(usize, usize)>,
     item_start: usize,
+    budget: &'a Budget,
 }
 
-impl Canonical {
+impl<'a> Canonical<'a> {
     /// An empty document.
-    pub(super) fn new() -> Self {
-        Self { xml: OPENING.to_owned(), items: Vec::new(), item_start: 0 }
+    pub(super) fn new(budget: &'a Budget) -> Self {
+        Self { xml: OPENING.to_owned(), items: Vec::new(), item_start: 0, budget }
     }
 
     /// Begins the next entry.
@@ -49,6 +56,9 @@ impl Canonical {
 
     /// Writes `node` if it is feed-rs's to map.
     pub(super) fn take(&mut self, tree: &Tree<'_>, node: usize, base: Option<&Url>) {
+        if self.budget.is_spent() {
+            return;
+        }
         let name = tree.name(node);
         match (tree.node(node).ns, name.as_str()) {
             (Ns::Feed, "category") => {
@@ -57,21 +67,6 @@ impl Canonical {
             }
             (Ns::Dc, "subject") => self.text_element("category", &tree.plain_text(node)),
             (Ns::Media, _) => self.media(tree, node, &name, base, 0),
-            (Ns::Itunes, "duration") => self.duration(tree, node),
-            (Ns::Itunes, "episode" | "season") => {
-                self.number(&format!("itunes:{name}"), tree, node)
-            }
-            (Ns::Itunes, "image") => {
-                if let Some(url) = tree.attribute(node, "href").and_then(|url| absolute(&url, base))
-                {
-                    self.xml.push_str("<itunes:image href=\"");
-                    self.escaped(&url);
-                    self.xml.push_str("\"/>");
-                }
-            }
-            (Ns::Podcast, "episode" | "season") => {
-                self.number(&format!("podcast:{name}"), tree, node)
-            }
             (Ns::Podcast, "transcript") => self.transcript(tree, node, base),
             _ => {}
         }
@@ -104,7 +99,7 @@ impl Canonical {
             }
             "group" | "content" | "thumbnail" | "player" | "community" | "starrating"
             | "statistics"
-                if depth < 8 =>
+                if depth < 8 && self.budget.spend(MEDIA_COST) =>
             {
                 let name = if name == "starrating" { "starRating" } else { name };
                 self.xml.push_str(&format!("<media:{name}"));
@@ -140,20 +135,6 @@ impl Canonical {
         }
     }
 
-    /// feed-rs panics on durations beyond a `u64` and on digits that are not ASCII.
-    fn duration(&mut self, tree: &Tree<'_>, node: usize) {
-        let text = tree.plain_text(node);
-        let is_readable = text.len() <= 12
-            && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b':' | b'.'));
-        if is_readable {
-            self.text_element("itunes:duration", &text);
-        }
-    }
-
-    fn number(&mut self, name: &str, tree: &Tree<'_>, node: usize) {
-        self.text_element(name, &tree.plain_text(node));
-    }
-
     fn transcript(&mut self, tree: &Tree<'_>, node: usize, base: Option<&Url>) {
         let url = tree.attribute(node, "url").and_then(|url| absolute(&url, base));
         if let (Some(url), Some(kind)) = (url, tree.attribute(node, "type")) {
@@ -165,7 +146,7 @@ impl Canonical {
     }
 
     fn text_element(&mut self, name: &str, text: &str) {
-        if text.is_empty() {
+        if text.is_empty() || !self.budget.spend(TEXT_COST + text.len()) {
             return;
         }
         self.xml.push('<');
@@ -240,7 +221,7 @@ fn run(xml: &str) -> Option<fed::Feed> {
 }
 
 fn take_mapped(entry: &mut Entry, mapped: fed::Entry) {
-    for category in mapped.categories {
+    for category in mapped.categories.into_iter().take(MAX_TAGS) {
         let tag = category.term.split_whitespace().collect::<Vec<_>>().join(" ");
         if !tag.is_empty() && !entry.tags.contains(&tag) {
             entry.tags.push(tag);
@@ -262,8 +243,6 @@ fn media_value(object: fed::MediaObject) -> Option<Value> {
     set("title", object.title.map(|text| text.content.into()));
     set("description", object.description.map(|text| text.content.into()));
     set("duration_s", object.duration.map(|duration| duration.as_secs().into()));
-    set("season", object.season.map(|season| season.number.to_string().into()));
-    set("episode", object.episode.map(|episode| episode.number.to_string().into()));
     let contents: Vec<Value> = object.content.into_iter().map(content_value).collect();
     set("contents", (!contents.is_empty()).then_some(Value::Array(contents)));
     let thumbnails: Vec<Value> =

@@ -187,7 +187,7 @@ mod tests {
             bytes.extend_from_slice(body);
             bytes
         };
-        let cases: &[(&str, Vec<u8>, Option<&str>, &str, &str)] = &[
+        let cases = [
             ("plain", xml("utf-8", b"abc"), None, "UTF-8", "abc"),
             ("utf-8 labelled latin", xml("iso-8859-1", "né".as_bytes()), None, "UTF-8", "né"),
             (
@@ -224,8 +224,8 @@ mod tests {
             ),
         ];
         for (name, bytes, content_type, charset, text) in cases {
-            let decoded = decode(bytes, *content_type);
-            assert_eq!(decoded.charset, *charset, "{name}");
+            let decoded = decode(&bytes, content_type);
+            assert_eq!(decoded.charset, charset, "{name}");
             assert!(decoded.text.ends_with(text), "{name}: {}", decoded.text);
         }
     }

@@ -197,11 +197,10 @@ impl Parts {
 
     /// `AM`, `PM`, `오전`, `오후` anywhere.
     fn take_halves(&mut self, tokens: &[Token<'_>]) {
-        let words = tokens.iter().filter_map(|token| match token {
+        self.is_afternoon = tokens.iter().rev().find_map(|token| match token {
             Token::Word(word) => half_of_day(word),
             _ => None,
         });
-        self.is_afternoon = words.last();
     }
 
     fn instant(&self) -> Option<Timestamp> {

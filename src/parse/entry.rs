@@ -4,6 +4,8 @@
 //! vocabulary and name, and where two say the same thing the first that says anything wins. What feed-rs
 //! maps (categories, media) is written into the canonical document instead; see `canonical`.
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -20,13 +22,15 @@ use crate::model::{Entry, Markup, RawDate, RawText};
 /// What an entry inherits from its document.
 pub(super) struct Context<'a> {
     pub(super) base: Option<&'a Url>,
+    /// What all extras of the document may still cost.
+    pub(super) budget: &'a Budget,
     /// Whether a text without a type is plain (Atom) or anything (RSS).
     pub(super) is_atom: bool,
 }
 
 /// What is collected before the choices are made.
 #[derive(Default)]
-struct Found {
+struct Found<'a> {
     links: Vec<Link>,
     guid: Option<String>,
     is_permalink: bool,
@@ -41,7 +45,7 @@ struct Found {
     language: Option<String>,
     original_url: Option<String>,
     content_source: Option<String>,
-    extras: Map<String, Value>,
+    extras: Extras<'a>,
 }
 
 /// Keeps the value of the best rank; among equals the first.
@@ -73,7 +77,8 @@ pub(super) fn map(tree: &mut Tree<'_>, context: &Context<'_>, canonical: &mut Ca
     let root = entry_node(tree);
     tree.give_back(root);
     let base = links::rebased(context.base, tree.attribute(root, "xml:base").as_deref());
-    let mut found = Found { is_permalink: true, ..Found::default() };
+    let extras = Extras { map: Map::new(), budget: Some(context.budget) };
+    let mut found = Found { is_permalink: true, extras, ..Found::default() };
     found.language = tree.attribute(root, "xml:lang");
     for child in tree.children(root) {
         map_child(tree, child, context, base.as_ref(), &mut found);
@@ -94,7 +99,7 @@ fn map_child(
     node: usize,
     context: &Context<'_>,
     base: Option<&Url>,
-    found: &mut Found,
+    found: &mut Found<'_>,
 ) {
     let ns = tree.node(node).ns;
     let name = tree.name(node);
@@ -107,7 +112,9 @@ fn map_child(
         (Ns::Media | Ns::Itunes, "title") => {
             found.titles.offer(2, title(tree, node, context.is_atom))
         }
-        (Ns::Feed, "link" | "a") => found.links.extend(read_link(tree, node, base)),
+        (Ns::Feed, "link" | "a") if found.links.len() < MAX_LISTED => {
+            found.links.extend(read_link(tree, node, base));
+        }
         (Ns::Feed, "guid" | "id") => take_guid(tree, node, found),
         (Ns::Dc | Ns::DcTerms, "identifier") if found.identifier.is_none() => {
             found.identifier = text()
@@ -141,82 +148,145 @@ fn map_child(
         (Ns::Media, "description") => found.summaries.offer(3, html(tree, node)),
         (Ns::Itunes, "subtitle") => found.summaries.offer(4, html(tree, node)),
 
-        (Ns::Feed, "pubdate" | "published") => found.published.offer(rank(0, date()), date()),
+        (Ns::Feed, "pubdate" | "published") => offer_date(&mut found.published, 0, date()),
         (Ns::Feed, "issued") | (Ns::DcTerms | Ns::Dc, "issued") => {
-            found.published.offer(rank(1, date()), date())
+            offer_date(&mut found.published, 1, date())
         }
-        (Ns::Dc, "date") | (Ns::Feed, "date") => found.published.offer(rank(2, date()), date()),
-        (Ns::Feed | Ns::Dc | Ns::DcTerms, "created") => {
-            found.published.offer(rank(3, date()), date())
-        }
-        (Ns::Other, "publicationdate") => found.published.offer(rank(4, date()), date()),
-        (Ns::Feed, "updated" | "modified") => found.updated.offer(rank(0, date()), date()),
-        (Ns::Dc | Ns::DcTerms, "modified" | "updated") => {
-            found.updated.offer(rank(1, date()), date())
-        }
-        (Ns::Feed, "lastbuilddate") => found.updated.offer(rank(2, date()), date()),
+        (Ns::Dc, "date") | (Ns::Feed, "date") => offer_date(&mut found.published, 2, date()),
+        (Ns::Feed | Ns::Dc | Ns::DcTerms, "created") => offer_date(&mut found.published, 3, date()),
+        (Ns::Other, "publicationdate") => offer_date(&mut found.published, 4, date()),
+        (Ns::Feed, "updated" | "modified") => offer_date(&mut found.updated, 0, date()),
+        (Ns::Dc | Ns::DcTerms, "modified" | "updated") => offer_date(&mut found.updated, 1, date()),
+        (Ns::Feed, "lastbuilddate") => offer_date(&mut found.updated, 2, date()),
 
-        (Ns::Feed, "author") | (Ns::Dc, "creator" | "author") => {
-            found.authors.extend(person(tree, node))
+        (Ns::Feed, "author") | (Ns::Dc, "creator" | "author")
+            if found.authors.len() < MAX_LISTED =>
+        {
+            found.authors.extend(person(tree, node));
         }
+
         (Ns::Itunes, "author") => {
             found.podcast_author = found.podcast_author.take().or_else(|| person(tree, node))
         }
         (Ns::Feed, "contributor") | (Ns::Dc, "contributor") => {
-            push(&mut found.extras, "contributors", person(tree, node).map(Value::from));
+            found.extras.push("contributors", person(tree, node).map(Value::from));
+        }
+        // feed-rs keeps these only beside a title or a file, and panics on some durations.
+        (Ns::Itunes, "duration") => {
+            found.extras.set("duration_s", seconds(&tree.plain_text(node)).map(Value::from));
+        }
+        (Ns::Itunes | Ns::Podcast, "episode" | "season") => {
+            found
+                .extras
+                .set(&name, text().and_then(|number| number.parse::<u32>().ok()).map(Value::from));
+        }
+        (Ns::Itunes, "image") | (Ns::Media, "thumbnail") => {
+            let written = tree.attribute(node, "href").or_else(|| tree.attribute(node, "url"));
+            let url = written.and_then(|url| absolute(&url, base));
+            found.extras.set("thumbnail", url.map(Value::from));
         }
         (Ns::Feed | Ns::Dc, "language") => found.language = found.language.take().or_else(text),
         (Ns::FeedBurner, "origlink") | (Ns::Pheedo, "origlink") => {
             found.original_url = text().and_then(|link| absolute(&link, base));
         }
-        (Ns::Feed, "enclosure") => {
-            push(&mut found.extras, "enclosures", enclosure(tree, node, base))
-        }
+        (Ns::Feed, "enclosure") => found.extras.push("enclosures", enclosure(tree, node, base)),
         (Ns::Feed, "source") => {
-            if let Some(source) = source(tree, node, base) {
-                found.extras.entry("source").or_insert(source);
-            }
+            found.extras.set("source", source(tree, node, base));
         }
-        (Ns::Dc, "source") => set(&mut found.extras, "source_reference", text().map(Value::from)),
+        (Ns::Dc, "source") => found.extras.set("source_reference", text().map(Value::from)),
         (Ns::Feed, "comments") => {
             let link = text().and_then(|link| absolute(&link, base));
-            set(&mut found.extras, "comments_url", link.map(Value::from));
+            found.extras.set("comments_url", link.map(Value::from));
         }
         (Ns::Wfw, "commentrss") => {
             let link = text().and_then(|link| absolute(&link, base));
-            set(&mut found.extras, "comments_feed", link.map(Value::from));
+            found.extras.set("comments_feed", link.map(Value::from));
         }
         (Ns::Slash, "comments") | (Ns::Thr, "total") => {
             let count = text().and_then(|count| count.parse::<u64>().ok());
-            set(&mut found.extras, "comments_count", count.map(Value::from));
+            found.extras.set("comments_count", count.map(Value::from));
         }
         (Ns::Thr, "in-reply-to") => {
             let link = tree.attribute(node, "href").or_else(|| tree.attribute(node, "ref"));
-            push(&mut found.extras, "in_reply_to", link.map(Value::from));
+            found.extras.push("in_reply_to", link.map(Value::from));
         }
         (Ns::Feed, "rights" | "copyright") | (Ns::Dc, "rights") => {
-            set(&mut found.extras, "rights", text().map(Value::from));
+            found.extras.set("rights", text().map(Value::from));
         }
-        (Ns::Dc, "publisher") => set(&mut found.extras, "publisher", text().map(Value::from)),
+        (Ns::Dc, "publisher") => found.extras.set("publisher", text().map(Value::from)),
         _ => {}
     }
 }
 
 /// A date that cannot be read gives way to any that can.
-fn rank(rank: u8, date: Option<RawDate>) -> u8 {
-    if date.is_some_and(|date| date.at.is_some()) { rank } else { rank + 100 }
+fn offer_date(dates: &mut Ranked<RawDate>, rank: u8, date: Option<RawDate>) {
+    let is_read = date.as_ref().is_some_and(|date| date.at.is_some());
+    dates.offer(if is_read { rank } else { rank + 100 }, date);
 }
 
-fn set(extras: &mut Map<String, Value>, key: &str, value: Option<Value>) {
+fn set(map: &mut Map<String, Value>, key: &str, value: Option<Value>) {
     if let Some(value) = value {
-        extras.entry(key).or_insert(value);
+        map.entry(key).or_insert(value);
     }
 }
 
-fn push(extras: &mut Map<String, Value>, key: &str, value: Option<Value>) {
-    let Some(value) = value else { return };
-    if let Value::Array(list) = extras.entry(key).or_insert_with(|| json!([])) {
-        list.push(value);
+/// What has no column of its own, while it is collected.
+#[derive(Default)]
+struct Extras<'a> {
+    map: Map<String, Value>,
+    budget: Option<&'a Budget>,
+}
+
+impl Extras<'_> {
+    fn is_affordable(&self, value: &Value) -> bool {
+        let text = value.as_str().map_or(0, str::len);
+        self.budget.is_none_or(|budget| budget.spend(EXTRA_COST + text))
+    }
+
+    /// Keeps the first value of a key.
+    fn set(&mut self, key: &str, value: Option<Value>) {
+        if let Some(value) = value.filter(|value| self.is_affordable(value)) {
+            self.map.entry(key).or_insert(value);
+        }
+    }
+
+    /// Adds to the list of a key.
+    fn push(&mut self, key: &str, value: Option<Value>) {
+        let Some(value) = value.filter(|value| self.is_affordable(value)) else { return };
+        if let Value::Array(list) = self.map.entry(key).or_insert_with(|| json!([]))
+            && list.len() < MAX_LISTED
+        {
+            list.push(value);
+        }
+    }
+}
+
+/// How many people, links and things of one kind an entry lists.
+const MAX_LISTED: usize = 64;
+
+/// What a small JSON object takes in memory, about.
+const EXTRA_COST: usize = 300;
+
+/// A number of bytes that a document's lists may grow by: small elements become large structures.
+#[derive(Debug)]
+pub(super) struct Budget(Cell<usize>);
+
+impl Budget {
+    /// What a document of `length` bytes is granted.
+    pub(super) fn of(length: usize) -> Self {
+        Self(Cell::new(64 * 1_024 + length * 2))
+    }
+
+    /// Takes `cost`; false where there is not enough left.
+    pub(super) fn spend(&self, cost: usize) -> bool {
+        let left = self.0.get().checked_sub(cost);
+        self.0.set(left.unwrap_or(0));
+        left.is_some()
+    }
+
+    /// Whether nothing is left.
+    pub(super) fn is_spent(&self) -> bool {
+        self.0.get() == 0
     }
 }
 
@@ -302,7 +372,7 @@ pub(super) fn read_link(tree: &Tree<'_>, node: usize, base: Option<&Url>) -> Opt
     })
 }
 
-fn take_guid(tree: &Tree<'_>, node: usize, found: &mut Found) {
+fn take_guid(tree: &Tree<'_>, node: usize, found: &mut Found<'_>) {
     let text = tree.plain_text(node);
     if found.guid.is_some() || text.is_empty() {
         return;
@@ -314,7 +384,7 @@ fn take_guid(tree: &Tree<'_>, node: usize, found: &mut Found) {
 }
 
 /// `rdf:about` of RSS 1.0; `HREF` and `LASTMOD` of CDF.
-fn take_root_attributes(tree: &Tree<'_>, root: usize, found: &mut Found) {
+fn take_root_attributes(tree: &Tree<'_>, root: usize, found: &mut Found<'_>) {
     if let Some(about) = tree.attribute(root, "rdf:about").or_else(|| tree.attribute(root, "about"))
     {
         found.guid.get_or_insert(about);
@@ -344,6 +414,14 @@ fn enclosure(tree: &Tree<'_>, node: usize, base: Option<&Url>) -> Option<Value> 
     let url = absolute(&written, base)?;
     let length = tree.attribute(node, "length").and_then(|length| length.parse::<u64>().ok());
     Some(described_link(&url, tree.attribute(node, "type"), length, None))
+}
+
+/// `1:02:03`, `62:03`, `3723` in seconds.
+fn seconds(duration: &str) -> Option<u64> {
+    let parts: Option<Vec<u64>> =
+        duration.split(':').map(|part| part.trim().parse().ok()).collect();
+    let parts = parts.filter(|parts| parts.len() <= 3)?;
+    parts.iter().try_fold(0u64, |sum, part| sum.checked_mul(60)?.checked_add(*part))
 }
 
 fn described_link(
@@ -384,7 +462,7 @@ fn source(tree: &Tree<'_>, node: usize, base: Option<&Url>) -> Option<Value> {
 }
 
 /// Makes the choices.
-fn finish(mut found: Found, base: Option<&Url>) -> Entry {
+fn finish(mut found: Found<'_>, base: Option<&Url>) -> Entry {
     let mut extras = found.extras;
     for link in &found.links {
         let key = match link.rel.as_str() {
@@ -395,8 +473,7 @@ fn finish(mut found: Found, base: Option<&Url>) -> Entry {
             _ => continue,
         };
         let media_type = Some(link.media_type.clone());
-        push(
-            &mut extras,
+        extras.push(
             key,
             Some(described_link(&link.url, media_type, link.length, link.title.as_deref())),
         );
@@ -411,10 +488,9 @@ fn finish(mut found: Found, base: Option<&Url>) -> Entry {
     }
     let mut seen = Vec::new();
     found.authors.retain(|author| {
-        !seen.contains(author) && {
-            seen.push(author.clone());
-            true
-        }
+        let is_new = !seen.contains(author);
+        seen.push(author.clone());
+        is_new
     });
     Entry {
         guid,
@@ -428,7 +504,7 @@ fn finish(mut found: Found, base: Option<&Url>) -> Entry {
         language: found.language,
         published: found.published.take(),
         updated: found.updated.take(),
-        extras,
+        extras: extras.map,
         raw_hash: 0,
     }
 }

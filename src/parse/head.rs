@@ -90,7 +90,7 @@ fn map_child(
             let is_atom = outline.root == Some(Root::Atom);
             feed.title = text_construct(tree, node, is_atom).map(one_line);
         }
-        (Ns::Feed, "link" | "a") => links.extend(read_link(tree, node, base)),
+        (Ns::Feed, "link" | "a") if links.len() < 64 => links.extend(read_link(tree, node, base)),
         (Ns::Feed | Ns::Dc, "language") if feed.language.is_none() => feed.language = text(),
         (Ns::Feed, "ttl") => {
             let minutes = text().and_then(|ttl| ttl.parse::<u32>().ok());

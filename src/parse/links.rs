@@ -42,9 +42,14 @@ pub(super) fn is_http(link: &str) -> bool {
     has("http://") || has("https://")
 }
 
+/// The longest base: every relative link of a document grows by it.
+const MAX_BASE: usize = 2_048;
+
 /// `base` moved by an `xml:base` attribute.
 pub(super) fn rebased(base: Option<&Url>, xml_base: Option<&str>) -> Option<Url> {
-    let Some(xml_base) = xml_base else { return base.cloned() };
+    let Some(xml_base) = xml_base.filter(|moved| moved.len() <= MAX_BASE) else {
+        return base.cloned();
+    };
     match base {
         Some(base) => base.join(xml_base).ok().or_else(|| Some(base.clone())),
         None => Url::parse(xml_base).ok(),

@@ -4,17 +4,21 @@
 
 use serde_json::{Map, Number, Value};
 
-/// Values nested deeper are read as null.
+/// Brackets nested deeper are skipped.
 const MAX_DEPTH: usize = 64;
+
+/// Values that are read; what follows is left out.
+const MAX_VALUES: usize = 200_000;
 
 /// Reads `text` as far as it goes.
 pub(super) fn read(text: &str) -> Value {
-    Reader { text, at: 0 }.value(0)
+    Reader { text, at: 0, values: 0 }.value(0)
 }
 
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    values: usize,
 }
 
 impl Reader<'_> {
@@ -27,7 +31,15 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Value {
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            self.at = self.text.len();
+        }
         match self.peek() {
+            Some(b'{' | b'[') if depth > MAX_DEPTH => {
+                self.at += 1;
+                Value::Null
+            }
             Some(b'{') => {
                 self.at += 1;
                 let mut members = Map::new();
@@ -40,7 +52,7 @@ impl Reader<'_> {
                     members.entry(key).or_insert(value);
                 }
                 self.at += usize::from(self.peek() == Some(b'}'));
-                if depth > MAX_DEPTH { Value::Null } else { Value::Object(members) }
+                Value::Object(members)
             }
             Some(b'[') => {
                 self.at += 1;
@@ -49,7 +61,7 @@ impl Reader<'_> {
                     list.push(self.value(depth + 1));
                 }
                 self.at += usize::from(self.peek() == Some(b']'));
-                if depth > MAX_DEPTH { Value::Null } else { Value::Array(list) }
+                Value::Array(list)
             }
             Some(b'"') => Value::String(self.string()),
             Some(_) => match self.word() {

@@ -156,9 +156,10 @@ fn parse_xml(
 
     let meaning = [charset, base.as_ref().map_or("", Url::as_str), &feed.format];
     let mut sorter = entries::Sorter::new(&known.raw_hashes, &meaning, base.as_ref());
-    let context =
-        entry::Context { base: base.as_ref(), is_atom: outline.root == Some(outline::Root::Atom) };
-    let mut canonical = canonical::Canonical::new();
+    let budget = entry::Budget::of(text.len());
+    let is_atom = outline.root == Some(outline::Root::Atom);
+    let context = entry::Context { base: base.as_ref(), budget: &budget, is_atom };
+    let mut canonical = canonical::Canonical::new(&budget);
     for span in &outline.entries {
         let Some(raw_hash) = sorter.unknown(span.of(text)) else { continue };
         tree.build(&[*span], &mut bindings);
@@ -171,6 +172,9 @@ fn parse_xml(
     let unmapped = canonical.apply(&mut sorter.entries);
     feed.entries = sorter.entries;
     feed.unchanged = sorter.unchanged;
+    if budget.is_spent() {
+        feed.repairs.push("more tags, media and links than are kept".to_owned());
+    }
     note_repairs(&mut feed, &outline, tree.is_flattened, unmapped);
     Ok(feed)
 }

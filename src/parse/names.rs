@@ -87,6 +87,9 @@ fn of_customary_prefix(prefix: &str) -> Ns {
     table().by_prefix.get(prefix).copied().unwrap_or(Ns::Other)
 }
 
+/// Declarations in force at once: every name is looked up among them.
+const MAX_BINDINGS: usize = 128;
+
 /// The declarations in force at one place of a document.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bindings {
@@ -106,6 +109,9 @@ impl Bindings {
 
     /// Takes up `xmlns="uri"` (empty prefix) or `xmlns:prefix="uri"`.
     pub(super) fn declare(&mut self, prefix: &str, uri: &str) {
+        if self.bound.len() >= MAX_BINDINGS {
+            return;
+        }
         let prefix = prefix.to_ascii_lowercase();
         let mut ns = of_uri(uri);
         if ns == Ns::Other && !prefix.is_empty() {

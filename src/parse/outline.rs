@@ -40,6 +40,8 @@ pub(super) struct Outline {
     pub(super) is_page: bool,
     /// Entries whose end or start had to be supplied.
     pub(super) repaired_entries: usize,
+    /// The end of the last entry, or of what was looked at for one.
+    seen_to: usize,
 }
 
 /// Finds the parts of `text`.
@@ -57,6 +59,7 @@ pub(super) fn outline(text: &str, limits: &Limits) -> Result<Outline, Error> {
         head: Vec::new(),
         is_page: false,
         repaired_entries: 0,
+        seen_to: 0,
     };
     let mut scanner = Scanner::new(text, 0, text.len());
     let mut open: Option<OpenEntry<'_>> = None;
@@ -78,13 +81,19 @@ pub(super) fn outline(text: &str, limits: &Limits) -> Result<Outline, Error> {
                 }
                 if let Some(entry) = &mut open {
                     let is_other = !local.eq_ignore_ascii_case(split_name(entry.name).1);
-                    if is_other || outline.is_in_foreign_element(text, entry, start) {
-                        if !is_other && !is_empty {
-                            entry.open_inside.push(start);
-                        }
+                    if is_other {
                         continue;
                     }
-                    outline.push_repaired(text, Span::new(entry.start, start), limits)?;
+                    if is_empty {
+                        // It ends nothing; whoever counts entries counts it.
+                        entry.inside.push(Span::new(start, end));
+                        continue;
+                    }
+                    if outline.is_in_foreign_element(text, entry, start) {
+                        entry.open_inside.push(start);
+                        continue;
+                    }
+                    outline.push_endless(text, Span::new(entry.start, start), limits)?;
                     open = None;
                 }
                 if outline.root.is_none() && !outline.is_page {
@@ -94,12 +103,7 @@ pub(super) fn outline(text: &str, limits: &Limits) -> Result<Outline, Error> {
                 if is_empty {
                     outline.push(Span::new(start, end), limits)?;
                 } else {
-                    open = Some(OpenEntry {
-                        start,
-                        name,
-                        open_inside: Vec::new(),
-                        inside: Vec::new(),
-                    });
+                    open = Some(OpenEntry::new(start, name));
                 }
             }
             Mark::Close { name } => {
@@ -111,14 +115,15 @@ pub(super) fn outline(text: &str, limits: &Limits) -> Result<Outline, Error> {
                             entry.inside.push(Span::new(start, end));
                             continue;
                         }
-                        outline.push(Span::new(entry.start, end), limits)?;
-                        for inside in std::mem::take(&mut entry.inside) {
+                        let (start, inside) = (entry.start, std::mem::take(&mut entry.inside));
+                        outline.push(Span::new(start, end), limits)?;
+                        for inside in inside {
                             outline.push(inside, limits)?;
                         }
                         open = None;
                     }
                     Some(entry) if is_container(local) => {
-                        outline.push_repaired(text, Span::new(entry.start, start), limits)?;
+                        outline.push_endless(text, Span::new(entry.start, start), limits)?;
                         open = None;
                     }
                     None if outline.is_entry(text, prefix, local, Span::default()) => {
@@ -137,7 +142,7 @@ pub(super) fn outline(text: &str, limits: &Limits) -> Result<Outline, Error> {
         }
     }
     if let Some(entry) = open {
-        outline.push_repaired(text, Span::new(entry.start, text.len()), limits)?;
+        outline.push_endless(text, Span::new(entry.start, text.len()), limits)?;
     }
     outline.head = complement(&outline.entries, text.len());
     Ok(outline)
@@ -151,6 +156,22 @@ struct OpenEntry<'a> {
     open_inside: Vec<usize>,
     /// Those that ended.
     inside: Vec<Span>,
+    /// How far it was looked at for elements that are open, and which are.
+    checked_to: usize,
+    open_elements: Vec<&'a str>,
+}
+
+impl<'a> OpenEntry<'a> {
+    fn new(start: usize, name: &'a str) -> Self {
+        Self {
+            start,
+            name,
+            open_inside: Vec::new(),
+            inside: Vec::new(),
+            checked_to: start,
+            open_elements: Vec::new(),
+        }
+    }
 }
 
 impl Outline {
@@ -169,14 +190,19 @@ impl Outline {
     }
 
     /// Whether an element of a foreign vocabulary is open at `at` inside the entry: then an entry that begins
-    /// there is part of the outer one, else the outer one lacks its end.
-    fn is_in_foreign_element(&self, text: &str, entry: &OpenEntry<'_>, at: usize) -> bool {
-        let mut open: Vec<&str> = Vec::new();
-        let mut scanner = Scanner::new(text, entry.start, at);
+    /// there is part of the outer one, else the outer one lacks its end. Goes on where the last call stopped.
+    fn is_in_foreign_element<'a>(
+        &self,
+        text: &'a str,
+        entry: &mut OpenEntry<'a>,
+        at: usize,
+    ) -> bool {
+        let mut scanner = Scanner::new(text, entry.checked_to, at);
+        let open = &mut entry.open_elements;
         while let Some((mark, _, _)) = scanner.next_mark() {
             match mark {
                 Mark::Open { name, is_empty: false, .. } if open.len() < MAX_DEPTH => {
-                    open.push(name.of(text))
+                    open.push(name.of(text));
                 }
                 Mark::Close { name } => {
                     let name = name.of(text);
@@ -189,7 +215,8 @@ impl Outline {
                 _ => {}
             }
         }
-        open.iter().any(|name| {
+        entry.checked_to = at;
+        entry.open_elements.iter().any(|name| {
             let (prefix, _) = split_name(name);
             !prefix.is_empty() && self.bindings.resolve(prefix) == Ns::Other
         })
@@ -231,16 +258,28 @@ impl Outline {
             return Err(Error::TooManyEntries { limit: limits.max_entries });
         }
         self.entries.push(entry);
+        self.seen_to = self.seen_to.max(entry.end());
         Ok(())
     }
 
-    /// Takes an entry whose start or end is missing, if there is anything in it.
-    fn push_repaired(&mut self, text: &str, entry: Span, limits: &Limits) -> Result<(), Error> {
-        let inside = entry.of(text);
-        let has_elements = inside.get(1..).is_some_and(|inside| {
-            memchr::memchr_iter(b'<', inside.as_bytes())
-                .any(|at| !matches!(inside.as_bytes().get(at + 1), None | Some(b'/')))
-        });
+    /// Takes an entry whose end is missing, if there is anything in it.
+    fn push_endless(&mut self, text: &str, entry: Span, limits: &Limits) -> Result<(), Error> {
+        let own_tag = memchr::memchr(b'>', entry.of(text).as_bytes()).map_or(0, |at| at + 1);
+        self.push_repaired(text, entry, own_tag, limits)
+    }
+
+    /// Takes an entry if an element begins in it after its first `skip` bytes.
+    fn push_repaired(
+        &mut self,
+        text: &str,
+        entry: Span,
+        skip: usize,
+        limits: &Limits,
+    ) -> Result<(), Error> {
+        self.seen_to = self.seen_to.max(entry.end());
+        let inside = entry.of(text).as_bytes().get(skip..).unwrap_or_default();
+        let has_elements = memchr::memchr_iter(b'<', inside)
+            .any(|at| !matches!(inside.get(at + 1), None | Some(b'/')));
         if has_elements {
             self.repaired_entries += 1;
             self.push(entry, limits)?;
@@ -248,16 +287,49 @@ impl Outline {
         Ok(())
     }
 
-    /// `</item>` without `<item>`: what lies since the last entry is one.
+    /// `</item>` without `<item>`: what lies since the last entry is one; before any entry, what lies since the
+    /// head began to repeat itself.
     fn take_up_startless(&mut self, text: &str, end: usize, limits: &Limits) -> Result<(), Error> {
-        let Some(last) = self.entries.last() else { return Ok(()) };
-        let span = Span::new(last.end(), end.max(last.end()));
-        self.push_repaired(text, span, limits)
+        let start = match self.seen_to {
+            0 => start_of_repetition(text, end),
+            seen_to => seen_to,
+        };
+        self.push_repaired(text, Span::new(start, end), 0, limits)
     }
 }
 
+/// Where a second title, link or description begins that is not an image's.
+fn start_of_repetition(text: &str, end: usize) -> usize {
+    let mut seen: Vec<&str> = Vec::new();
+    let mut is_in_image = false;
+    let mut scanner = Scanner::new(text, 0, end);
+    while let Some((mark, start, _)) = scanner.next_mark() {
+        match mark {
+            Mark::Open { name, is_empty: false, .. } => {
+                let name = name.of(text);
+                is_in_image |= is_any(name, &["image", "textinput"]);
+                if !is_in_image && is_any(name, &["title", "link", "description", "guid", "id"]) {
+                    if seen.iter().any(|seen| seen.eq_ignore_ascii_case(name)) {
+                        return start;
+                    }
+                    seen.push(name);
+                }
+            }
+            Mark::Close { name } if is_any(name.of(text), &["image", "textinput"]) => {
+                is_in_image = false
+            }
+            _ => {}
+        }
+    }
+    end
+}
+
+fn is_any(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
 fn is_container(local: &str) -> bool {
-    ["channel", "rss", "rdf", "feed"].iter().any(|name| local.eq_ignore_ascii_case(name))
+    is_any(local, &["channel", "rss", "rdf", "feed"])
 }
 
 fn complement(entries: &[Span], length: usize) -> Vec<Span> {
@@ -291,9 +363,18 @@ mod tests {
                 "<rss><channel><item>a</item><item>b</item></channel>",
                 vec!["<item>a</item>", "<item>b</item>"],
             ),
-            ("<rss><item>a<item>b</item>", vec!["<item>a", "<item>b</item>"]),
-            ("<rss><item>a</item>b</item><item>c", vec!["<item>a</item>", "b</item>", "<item>c"]),
-            ("<rss><channel><item>a</channel></rss>", vec!["<item>a"]),
+            ("<rss><item><a/><item>b</item>", vec!["<item><a/>", "<item>b</item>"]),
+            ("<rss><item> <item>b</item><a/></item>", vec!["<item>b</item>", "<a/></item>"]),
+            (
+                "<rss><item>a</item><b/></item><item><c>",
+                vec!["<item>a</item>", "<b/></item>", "<item><c>"],
+            ),
+            ("<rss><channel><item><a></channel></rss>", vec!["<item><a>"]),
+            ("<rss><title>x</title><title>a</title></item></rss>", vec!["<title>a</title></item>"]),
+            (
+                "<rss><item><a/><x:y><item>b</item></x:y></item>",
+                vec!["<item><a/><x:y><item>b</item></x:y></item>", "<item>b</item>"],
+            ),
             ("<rss><item><![CDATA[<item>]]></item>", vec!["<item><![CDATA[<item>]]></item>"]),
             (
                 "<rss><item><description><![CDATA[a</description></item><item><description><![CDATA[b]]></description></item>",

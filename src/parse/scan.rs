@@ -145,10 +145,9 @@ impl<'a> Scanner<'a> {
         let bytes = &self.text.as_bytes()[inner..end];
         let Some(again) = memmem::find(bytes, opener) else { return false };
         let before = &bytes[..again];
-        let closes = memmem::find_iter(before, b"</").any(|at| {
+        memmem::find_iter(before, b"</").any(|at| {
             FEED_ONLY_CLOSES.iter().any(|close| starts_with_ignore_case(&before[at + 2..], close))
-        });
-        closes
+        })
     }
 
     fn instruction(&mut self, start: usize) -> usize {

@@ -13,6 +13,9 @@ use super::{
 /// Elements nested deeper than this are read as if they stood at this depth.
 pub(super) const MAX_DEPTH: usize = 200;
 
+/// Nodes of one piece that are kept: no entry has a tenth of it, and each costs 40 bytes.
+const MAX_NODES: usize = 500_000;
+
 /// An element, a text, or a CDATA section.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
@@ -45,7 +48,7 @@ pub(super) struct Tree<'a> {
     pub(super) text: &'a str,
     pub(super) entities: &'a Entities,
     nodes: Vec<Node>,
-    /// Whether something was nested deeper than [`MAX_DEPTH`].
+    /// Whether something was nested deeper than [`MAX_DEPTH`] or had more nodes than [`MAX_NODES`].
     pub(super) is_flattened: bool,
 }
 
@@ -78,8 +81,9 @@ impl<'a> Tree<'a> {
                 text_start = end;
                 match mark {
                     Mark::Open { name, attributes, is_empty } => {
-                        self.open(&mut open, bindings, name, attributes, (start, end));
-                        if is_empty {
+                        let is_open =
+                            self.open(&mut open, bindings, name, attributes, (start, end));
+                        if is_open && is_empty {
                             self.close_top(&mut open, bindings, end, true);
                         }
                     }
@@ -98,7 +102,7 @@ impl<'a> Tree<'a> {
     }
 
     fn push_text(&mut self, kind: Kind, span: Span) {
-        if span.start < span.end {
+        if span.start < span.end && self.nodes.len() < MAX_NODES {
             let mut node = blank(kind, span);
             node.end = self.nodes.len() as u32 + 1;
             self.nodes.push(node);
@@ -112,7 +116,11 @@ impl<'a> Tree<'a> {
         name: Span,
         attributes: Span,
         (start, end): (usize, usize),
-    ) {
+    ) -> bool {
+        if self.nodes.len() >= MAX_NODES {
+            self.is_flattened = true;
+            return false;
+        }
         if open.len() >= MAX_DEPTH {
             self.is_flattened = true;
             self.close_top(open, bindings, start, false);
@@ -129,6 +137,7 @@ impl<'a> Tree<'a> {
         node.start = start as u32;
         open.push(Open { node: self.nodes.len(), bindings: before });
         self.nodes.push(node);
+        true
     }
 
     /// Closes the innermost open element of that name and all inside it; an end without a start is ignored.
@@ -169,10 +178,11 @@ impl<'a> Tree<'a> {
         let mut child = parent + 1;
         while child < end {
             let node = self.nodes[child];
-            if node.kind == Kind::Element && !node.is_closed {
-                if let Some(swallowed) = self.first_swallowed(child) {
-                    self.cut(child, swallowed);
-                }
+            if node.kind == Kind::Element
+                && !node.is_closed
+                && let Some(swallowed) = self.first_swallowed(child)
+            {
+                self.cut(child, swallowed);
             }
             child = self.nodes[child].end as usize;
         }
