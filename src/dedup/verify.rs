@@ -5,7 +5,7 @@
 //! what stands between two such runs on both sides was *substituted*. docs/duplicates.md states the rule, gives
 //! the reason for each constant and shows how the results move when it is moved.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Options,
@@ -19,20 +19,27 @@ pub mod align;
 use self::align::Alignment;
 
 /// The constants of the rule that were set by looking at data.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Thresholds {
-    /// Share of the shorter text that must stand in the longer one.
-    pub copied: f64,
-    /// Share of the longer text that must stand in the shorter one, where neither headline nor opening agrees.
-    pub whole: f64,
-    /// Share of a headline's words that must stand in the other headline for them to agree.
+    /// Share of the shorter text that must be copied where headline and opening agree; where one of them
+    /// does; where neither does but the longer text is copied to that share as well.
+    pub copied: [f64; 3],
+    /// The same for two texts of one feed.
+    pub copied_within_feed: [f64; 3],
+    /// Share of words from which two headlines agree.
     pub headline: f64,
-    /// Share of an opening that must stand in the other text for it to agree.
+    /// Share of an opening that must stand in the other text.
     pub opening: f64,
-    /// Substituted numbers and names in a hundred tokens from which texts are two fillings of one template.
-    pub substituted: f64,
+    /// Share of the facts that may be changed, between feeds.
+    pub changed: f64,
+    /// The same within one feed.
+    pub changed_within_feed: f64,
+    /// Tokens for each fact that may be changed.
+    pub tokens_a_change: f64,
     /// Texts with fewer tokens are judged by their headline.
     pub min_tokens: u32,
+    /// Headlines with fewer tokens decide nothing by themselves.
+    pub min_headline: u32,
     /// Hours apart within which a headline alone can decide.
     pub headline_hours: f64,
 }
@@ -40,12 +47,15 @@ pub struct Thresholds {
 impl Default for Thresholds {
     fn default() -> Self {
         Self {
-            copied: 0.6,
-            whole: 0.6,
+            copied: [0.2, 0.6, 0.75],
+            copied_within_feed: [0.6, 0.9, 2.0],
             headline: 0.6,
             opening: 0.6,
-            substituted: 3.0,
+            changed: 0.25,
+            changed_within_feed: 0.1,
+            tokens_a_change: 25.0,
             min_tokens: 12,
+            min_headline: 4,
             headline_hours: 72.0,
         }
     }
@@ -71,6 +81,14 @@ impl<'a> Side<'a> {
         tokenize(text.title, &mut title);
         tokenize(text.body, &mut body);
         Self { text, feed, at, title, body }
+    }
+
+    fn word(&self, token: &Token) -> &'a str {
+        self.text.body.get(token.start as usize..token.end as usize).unwrap_or_default()
+    }
+
+    fn title_has(&self, token: &Token) -> bool {
+        self.title.iter().any(|other| other.hash == token.hash)
     }
 
     /// Tokens of the body.
@@ -121,10 +139,19 @@ pub struct Evidence {
     pub headline: f64,
     /// Share of each opening that stands in the other body: the shorter's and the longer's.
     pub opening: [f64; 2],
-    /// Places where one text has another number than the other.
-    pub substituted_numbers: u32,
-    /// Places where one text has another name than the other.
-    pub substituted_names: u32,
+    /// Facts (numbers, names, words of the headline) of the shorter text that both have, and that stand
+    /// between two copied runs in the place of another fact.
+    pub facts_kept: [u32; 2],
+    /// Tokens of the shorter headline.
+    pub headline_tokens: u32,
+    /// lab: [kind number,name,other][agreed, changed in gap, changed elsewhere] distinct, of shorter
+    pub facts: [[u32; 3]; 3],
+    /// lab: same for longer
+    pub facts_long: [[u32; 3]; 3],
+    /// lab: headline words of shorter / longer found in other title+body; numbers of titles missing in the other
+    pub head_in: [f64; 2],
+    /// lab
+    pub head_numbers: [u32; 2],
     /// Hours between the two.
     pub hours_apart: f64,
     /// Whether both are of one feed.
@@ -177,7 +204,6 @@ pub fn verify(article: &Side<'_>, other: &Side<'_>, options: &Options) -> Verifi
 
 fn evidence(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) -> Evidence {
     let share = |part: u32, of: usize| f64::from(part) / (of.max(1)) as f64;
-    let (numbers, names) = alignment.substitutions(&short.body, &long.body);
     Evidence {
         test: "",
         tokens: [short.tokens(), long.tokens()],
@@ -187,32 +213,44 @@ fn evidence(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) -> Evidenc
         ],
         headline: headline_agreement(&short.title, &long.title),
         opening: [alignment.short_opening(), alignment.long_opening()],
-        substituted_numbers: numbers,
-        substituted_names: names,
+        facts_kept: facts(short, long, alignment),
+        headline_tokens: short.title.len().min(long.title.len()) as u32,
+        facts: alignment.facts(&short.title, &short.body, &long.title, &long.body, false),
+        facts_long: alignment.facts(&long.title, &long.body, &short.title, &short.body, true),
+        head_in: [head_in(&short.title, long), head_in(&long.title, short)],
+        head_numbers: [head_numbers(&short.title, long), head_numbers(&long.title, short)],
         hours_apart: (short.at.seconds_since(long.at).abs()) as f64 / 3600.0,
         is_same_feed: short.feed == long.feed,
     }
 }
 
 fn decide(seen: &Evidence, limits: &Thresholds) -> (&'static str, bool) {
-    let has_headline = seen.headline >= limits.headline;
+    let [agreed, changed] = seen.facts_kept;
+    let share = f64::from(changed) / f64::from((agreed + changed).max(1));
+    let max_changed = if seen.is_same_feed { limits.changed_within_feed } else { limits.changed };
+    if changed > 0 && (share > max_changed || f64::from(changed) * limits.tokens_a_change > f64::from(seen.tokens[0])) {
+        return ("changed_facts", false);
+    }
+    if seen.head_numbers[0] > 0 && seen.head_numbers[1] > 0 {
+        return ("headline_numbers", false);
+    }
     if seen.tokens[0] < limits.min_tokens.max(MIN_TOKENS) {
-        let decides =
-            seen.headline >= 1.0 && !seen.is_same_feed && seen.hours_apart <= limits.headline_hours;
+        let decides = seen.headline >= 1.0
+            && seen.headline_tokens >= limits.min_headline
+            && !seen.is_same_feed
+            && seen.hours_apart <= limits.headline_hours;
         return ("headline", decides);
     }
-    let substituted = f64::from(seen.substituted_numbers + seen.substituted_names);
-    if substituted >= 3.0 && substituted * 100.0 >= limits.substituted * f64::from(seen.tokens[0]) {
-        return ("template", false);
+    let has_headline = seen.headline >= limits.headline;
+    let opening = if has_headline { seen.opening[0].max(seen.opening[1]) } else { seen.opening[0].min(seen.opening[1]) };
+    let has_opening = opening >= limits.opening && (has_headline || seen.head_in[1] >= 0.5);
+    let needed = if seen.is_same_feed { limits.copied_within_feed } else { limits.copied };
+    match (has_headline, has_opening) {
+        (true, true) => ("headline_and_opening", seen.copied[0] >= needed[0]),
+        (false, false) => ("whole", seen.copied[1] >= needed[2]),
+        (true, false) => ("headline_agrees", seen.copied[0] >= needed[1]),
+        (false, true) => ("opening_agrees", seen.copied[0] >= needed[1]),
     }
-    if seen.copied[0] < limits.copied {
-        return ("little_copied", false);
-    }
-    let has_opening = seen.opening[0] >= limits.opening && seen.opening[1] >= limits.opening;
-    if seen.copied[1] >= limits.whole || has_headline || has_opening {
-        return ("copied", true);
-    }
-    ("part_of_another", false)
 }
 
 /// Share of the shorter headline's distinct words that stand in the other.
@@ -223,7 +261,56 @@ fn headline_agreement(one: &[Token], other: &[Token]) -> f64 {
     if fewer.is_empty() { 0.0 } else { same as f64 / fewer.len() as f64 }
 }
 
+fn stands_in(token: &Token, side: &Side<'_>) -> bool {
+    side.title.iter().chain(&side.body).any(|other| other.hash == token.hash)
+}
+
+fn head_in(title: &[Token], side: &Side<'_>) -> f64 {
+    let n = title.iter().filter(|token| stands_in(token, side)).count();
+    n as f64 / title.len().max(1) as f64
+}
+
+fn head_numbers(title: &[Token], side: &Side<'_>) -> u32 {
+    title.iter().filter(|token| token.kind == Kind::Number && !stands_in(token, side)).count() as u32
+}
+
+/// Distinct facts of the shorter body: how many both texts have, how many were changed in their place.
+fn facts(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) -> [u32; 2] {
+    let is_missing = |token: &Token, side: &Side<'_>, other: &Side<'_>| {
+        (is_fact(token) || side.title_has(token)) && !stands_in(token, other)
+    };
+    let mut changed = Vec::new();
+    for gap in alignment.gaps() {
+        let one: Vec<_> = short.body[gap.short].iter().filter(|token| is_missing(token, short, long)).collect();
+        let other: Vec<_> = long.body[gap.long].iter().filter(|token| is_missing(token, long, short)).collect();
+        let is_respelled = |token: &Token| {
+            other.iter().any(|other| is_alike(short.word(token), long.word(other)))
+        };
+        if !other.is_empty() {
+            changed.extend(one.iter().filter(|token| !is_respelled(token)).map(|token| token.hash));
+        }
+    }
+    let mut agreed: Vec<u32> = Vec::new();
+    for block in &alignment.blocks {
+        let run = &short.body[block.short as usize..(block.short + block.length) as usize];
+        agreed.extend(run.iter().filter(|token| is_fact(token) || short.title_has(token)).map(|token| token.hash));
+    }
+    [&mut agreed, &mut changed].map(|hashes| {
+        hashes.sort_unstable();
+        hashes.dedup();
+        hashes.len() as u32
+    })
+}
+
+/// One name in two spellings: the same first letter and most of the others.
+fn is_alike(one: &str, other: &str) -> bool {
+    let (one, other) = (one.to_lowercase(), other.to_lowercase());
+    one.chars().next() == other.chars().next()
+        && !one.contains(|c: char| c.is_numeric())
+        && strsim::normalized_levenshtein(&one, &other) >= 0.6
+}
+
 /// Whether a token carries a fact: a number or a name.
-fn is_fact(kind: Kind) -> bool {
-    matches!(kind, Kind::Number | Kind::Name)
+fn is_fact(token: &Token) -> bool {
+    matches!(token.kind, Kind::Number | Kind::Name)
 }

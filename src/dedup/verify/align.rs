@@ -4,7 +4,9 @@
 //! order of the shorter text; a run that goes on where the last one stopped is preferred, then the next one
 //! further on, then any other.
 
-use super::{Kind, Token, is_fact};
+use std::ops::Range;
+
+use super::{Kind, Token};
 use crate::dedup::signature::run_hash;
 
 /// Shortest run of equal tokens that counts as copied.
@@ -12,7 +14,7 @@ pub const RUN: usize = 3;
 /// Tokens at the head of a body that are its opening.
 pub const OPENING: usize = 20;
 /// Longest stretch on either side that counts as a substitution.
-const MAX_GAP: usize = 6;
+const MAX_GAP: usize = 12;
 
 /// A run that both texts have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,35 +75,53 @@ impl Alignment {
         f64::from(self.long_opening[0]) / f64::from(self.long_opening[1].max(1))
     }
 
-    /// Places between two blocks where numbers, and where names, were substituted.
-    pub fn substitutions(&self, short: &[Token], long: &[Token]) -> (u32, u32) {
-        let (mut numbers, mut names) = (0, 0);
+    /// lab
+    pub fn facts(&self, _t: &[Token], a: &[Token], bt: &[Token], b: &[Token], is_long: bool) -> [[u32; 3]; 3] {
+        let mut state = vec![2u8; a.len()];
+        for block in &self.blocks {
+            let at = if is_long { block.long } else { block.short } as usize;
+            state[at..at + block.length as usize].fill(0);
+        }
         for pair in self.blocks.windows(2) {
             let (from, to) = (pair[0].short + pair[0].length, pair[1].short);
             let (start, end) = (pair[0].long + pair[0].length, pair[1].long);
             if end < start || (to - from) as usize > MAX_GAP || (end - start) as usize > MAX_GAP {
                 continue;
             }
-            let (one, other) =
-                (&short[from as usize..to as usize], &long[start as usize..end as usize]);
-            if has_other(one, other, Kind::Number) {
-                numbers += 1;
-            } else if has_other(one, other, Kind::Name) {
-                names += 1;
-            }
+            let (from, to) = if is_long { (start, end) } else { (from, to) };
+            for s in &mut state[from as usize..to as usize] { if *s == 2 { *s = 1; } }
         }
-        (numbers, names)
+        let mut seen = std::collections::HashMap::new();
+        let other: std::collections::HashSet<u32> = bt.iter().chain(b).map(|t| t.hash).collect();
+        for (t, s) in a.iter().zip(&state) {
+            let s = if *s > 0 && other.contains(&t.hash) { 0 } else { *s };
+            let k = match t.kind { Kind::Number => 0, Kind::Name => 1, _ => 2 };
+            let e = seen.entry((k, t.hash)).or_insert(9);
+            *e = s.min(*e);
+        }
+        let mut out = [[0; 3]; 3];
+        for ((k, _), s) in seen { out[k][s as usize] += 1; }
+        out
+    }
+
+    /// Stretches between two blocks that follow each other in both texts, short on both sides.
+    pub fn gaps(&self) -> impl Iterator<Item = Gap> + '_ {
+        self.blocks.windows(2).filter_map(|pair| {
+            let short = (pair[0].short + pair[0].length) as usize..pair[1].short as usize;
+            let long = (pair[0].long + pair[0].length) as usize..pair[1].long as usize;
+            let is_place = long.start < long.end && short.len() <= MAX_GAP && long.len() <= MAX_GAP && !short.is_empty();
+            is_place.then_some(Gap { short, long })
+        })
     }
 }
 
-/// Both sides have a token of this kind that the other side has not.
-fn has_other(one: &[Token], other: &[Token], kind: Kind) -> bool {
-    let lacks = |from: &[Token], within: &[Token]| {
-        from.iter()
-            .filter(|token| is_fact(token.kind) && token.kind == kind)
-            .any(|token| within.iter().all(|other| other.hash != token.hash))
-    };
-    lacks(one, other) && lacks(other, one)
+/// A place where one text has something else than the other.
+#[derive(Clone, Debug)]
+pub struct Gap {
+    /// In the shorter text.
+    pub short: Range<usize>,
+    /// In the longer text.
+    pub long: Range<usize>,
 }
 
 fn blocks(short: &[Token], long: &[Token]) -> Vec<Block> {
