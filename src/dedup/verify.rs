@@ -22,20 +22,20 @@ use self::align::Alignment;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Thresholds {
     /// Share of the shorter text that must be copied where headline and opening agree; where one of them
-    /// does; where neither does but the longer text is copied to that share as well.
+    /// does; of the longer text where neither does. Within one feed: never, the second, nearly all.
     pub copied: [f64; 3],
-    /// The same for two texts of one feed.
-    pub copied_within_feed: [f64; 3],
+    /// Share of the shorter text that is nearly all of it.
+    pub nearly_all: f64,
     /// Share of words from which two headlines agree.
     pub headline: f64,
     /// Share of an opening that must stand in the other text.
     pub opening: f64,
-    /// Share of the facts that may be changed, between feeds.
-    pub changed: f64,
-    /// The same within one feed.
-    pub changed_within_feed: f64,
-    /// Tokens for each fact that may be changed.
-    pub tokens_a_change: f64,
+    /// Share of the facts that may be changed, between feeds and within one.
+    pub changed: [f64; 3],
+    /// Texts with fewer tokens may not change any fact.
+    pub short: u32,
+    /// Hours apart from which two items of one feed may be issues of a series.
+    pub series_hours: f64,
     /// Texts with fewer tokens are judged by their headline.
     pub min_tokens: u32,
     /// Headlines with fewer tokens decide nothing by themselves.
@@ -48,12 +48,12 @@ impl Default for Thresholds {
     fn default() -> Self {
         Self {
             copied: [0.2, 0.6, 0.75],
-            copied_within_feed: [0.6, 0.9, 2.0],
+            nearly_all: 0.9,
             headline: 0.6,
-            opening: 0.6,
-            changed: 0.25,
-            changed_within_feed: 0.1,
-            tokens_a_change: 25.0,
+            opening: 0.65,
+            changed: [0.25, 0.1, 0.02],
+            short: 60,
+            series_hours: 18.0,
             min_tokens: 12,
             min_headline: 4,
             headline_hours: 72.0,
@@ -148,6 +148,8 @@ pub struct Evidence {
     pub facts: [[u32; 3]; 3],
     /// lab: same for longer
     pub facts_long: [[u32; 3]; 3],
+    /// lab: share of shorter's headline standing in the uncovered part of longer: all, facts, n facts
+    pub goes_on: [f64; 3],
     /// lab: headline words of shorter / longer found in other title+body; numbers of titles missing in the other
     pub head_in: [f64; 2],
     /// lab
@@ -217,6 +219,7 @@ fn evidence(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) -> Evidenc
         headline_tokens: short.title.len().min(long.title.len()) as u32,
         facts: alignment.facts(&short.title, &short.body, &long.title, &long.body, false),
         facts_long: alignment.facts(&long.title, &long.body, &short.title, &short.body, true),
+        goes_on: goes_on(short, long, alignment),
         head_in: [head_in(&short.title, long), head_in(&long.title, short)],
         head_numbers: [head_numbers(&short.title, long), head_numbers(&long.title, short)],
         hours_apart: (short.at.seconds_since(long.at).abs()) as f64 / 3600.0,
@@ -227,11 +230,18 @@ fn evidence(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) -> Evidenc
 fn decide(seen: &Evidence, limits: &Thresholds) -> (&'static str, bool) {
     let [agreed, changed] = seen.facts_kept;
     let share = f64::from(changed) / f64::from((agreed + changed).max(1));
-    let max_changed = if seen.is_same_feed { limits.changed_within_feed } else { limits.changed };
-    if changed > 0 && (share > max_changed || f64::from(changed) * limits.tokens_a_change > f64::from(seen.tokens[0])) {
+    let is_series = seen.is_same_feed && seen.hours_apart > limits.series_hours;
+    let nearly_all = seen.copied[0] >= limits.nearly_all;
+    let max_changed = match (seen.is_same_feed, nearly_all) {
+        _ if seen.tokens[0] < limits.short || is_series => limits.changed[2],
+        (false, true) => limits.changed[0],
+        (false, false) | (true, true) => limits.changed[1],
+        (true, false) => limits.changed[2],
+    };
+    if share > max_changed {
         return ("changed_facts", false);
     }
-    if seen.head_numbers[0] > 0 && seen.head_numbers[1] > 0 {
+    if is_series && seen.head_numbers[0] > 0 && seen.head_numbers[1] > 0 {
         return ("headline_numbers", false);
     }
     if seen.tokens[0] < limits.min_tokens.max(MIN_TOKENS) {
@@ -242,14 +252,16 @@ fn decide(seen: &Evidence, limits: &Thresholds) -> (&'static str, bool) {
         return ("headline", decides);
     }
     let has_headline = seen.headline >= limits.headline;
-    let opening = if has_headline { seen.opening[0].max(seen.opening[1]) } else { seen.opening[0].min(seen.opening[1]) };
-    let has_opening = opening >= limits.opening && (has_headline || seen.head_in[1] >= 0.5);
-    let needed = if seen.is_same_feed { limits.copied_within_feed } else { limits.copied };
+    let opening = if has_headline && !seen.is_same_feed { seen.opening[0].max(seen.opening[1]) } else { seen.opening[0].min(seen.opening[1]) };
+    let has_opening = opening >= limits.opening && (has_headline || seen.head_in[1].max(seen.copied[1]) >= 0.5);
+    let is_about = seen.head_in[0].min(seen.head_in[1]) >= limits.headline;
     match (has_headline, has_opening) {
-        (true, true) => ("headline_and_opening", seen.copied[0] >= needed[0]),
-        (false, false) => ("whole", seen.copied[1] >= needed[2]),
-        (true, false) => ("headline_agrees", seen.copied[0] >= needed[1]),
-        (false, true) => ("opening_agrees", seen.copied[0] >= needed[1]),
+        (true, true) if is_series => ("series", nearly_all),
+        (true, true) => ("headline_and_opening", seen.copied[0] >= limits.copied[usize::from(seen.is_same_feed)]),
+        (true, false) | (false, true) if seen.is_same_feed => ("one_mark", nearly_all),
+        (true, false) | (false, true) => ("one_mark", seen.copied[0] >= limits.copied[1]),
+        (false, false) if seen.is_same_feed => ("no_mark", false),
+        (false, false) => ("no_mark", seen.copied[1] >= limits.copied[2] || is_about && nearly_all),
     }
 }
 
@@ -270,24 +282,39 @@ fn head_in(title: &[Token], side: &Side<'_>) -> f64 {
     n as f64 / title.len().max(1) as f64
 }
 
+fn goes_on(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) -> [f64; 3] {
+    let mut free = vec![true; long.body.len()];
+    for block in &alignment.blocks {
+        free[block.long as usize..(block.long + block.length) as usize].fill(false);
+    }
+    let rest: Vec<u32> = long.body.iter().zip(&free).filter(|(_, free)| **free).map(|(token, _)| token.hash).collect();
+    let mut all = [0, 0, 0, 0];
+    for token in &short.title {
+        let is_there = rest.contains(&token.hash);
+        all[0] += usize::from(is_there);
+        all[1] += 1;
+        if is_fact(token) { all[2] += usize::from(is_there); all[3] += 1; }
+    }
+    [all[0] as f64 / all[1].max(1) as f64, all[2] as f64 / all[3].max(1) as f64, all[3] as f64]
+}
+
 fn head_numbers(title: &[Token], side: &Side<'_>) -> u32 {
     title.iter().filter(|token| token.kind == Kind::Number && !stands_in(token, side)).count() as u32
 }
 
 /// Distinct facts of the shorter body: how many both texts have, how many were changed in their place.
 fn facts(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) -> [u32; 2] {
-    let is_missing = |token: &Token, side: &Side<'_>, other: &Side<'_>| {
-        (is_fact(token) || side.title_has(token)) && !stands_in(token, other)
-    };
-    let mut changed = Vec::new();
-    for gap in alignment.gaps() {
-        let one: Vec<_> = short.body[gap.short].iter().filter(|token| is_missing(token, short, long)).collect();
-        let other: Vec<_> = long.body[gap.long].iter().filter(|token| is_missing(token, long, short)).collect();
-        let is_respelled = |token: &Token| {
-            other.iter().any(|other| is_alike(short.word(token), long.word(other)))
-        };
-        if !other.is_empty() {
-            changed.extend(one.iter().filter(|token| !is_respelled(token)).map(|token| token.hash));
+    let mut changed: [Vec<u32>; 2] = Default::default();
+    for gap in alignment.gaps(short.body.len(), long.body.len()) {
+        let (one, other) = (&short.body[gap.short], &long.body[gap.long]);
+        for kind in [Kind::Number, Kind::Name] {
+            let ones = || only_in(one, short, other, long, kind);
+            let others = || only_in(other, long, one, short, kind);
+            if ones().next().is_none() || others().next().is_none() {
+                continue;
+            }
+            changed[0].extend(ones().filter(|token| !stands_in(token, long)).map(|token| token.hash));
+            changed[1].extend(others().filter(|token| !stands_in(token, short)).map(|token| token.hash));
         }
     }
     let mut agreed: Vec<u32> = Vec::new();
@@ -295,10 +322,29 @@ fn facts(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) -> [u32; 2] {
         let run = &short.body[block.short as usize..(block.short + block.length) as usize];
         agreed.extend(run.iter().filter(|token| is_fact(token) || short.title_has(token)).map(|token| token.hash));
     }
-    [&mut agreed, &mut changed].map(|hashes| {
+    let [changed_short, changed_long] = changed;
+    let [agreed, one, other] = [agreed, changed_short, changed_long].map(|mut hashes| {
         hashes.sort_unstable();
         hashes.dedup();
         hashes.len() as u32
+    });
+    [agreed, one.max(other)]
+}
+
+/// The facts of one kind in a stretch of one text for which the stretch of the other has nothing alike.
+fn only_in<'t>(
+    stretch: &'t [Token],
+    side: &'t Side<'_>,
+    other: &'t [Token],
+    other_side: &'t Side<'_>,
+    kind: Kind,
+) -> impl Iterator<Item = &'t Token> {
+    stretch.iter().filter(move |token| {
+        let is_fact = if kind == Kind::Number { token.kind == kind } else { token.kind == kind || token.kind != Kind::Number && side.title_has(token) };
+        is_fact
+            && !other.iter().any(|other| {
+                other.hash == token.hash || kind == Kind::Name && is_alike(side.word(token), other_side.word(other))
+            })
     })
 }
 

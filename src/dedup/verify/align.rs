@@ -17,7 +17,7 @@ pub const OPENING: usize = 20;
 const MAX_GAP: usize = 12;
 
 /// A run that both texts have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Block {
     /// Where it starts in the shorter text.
     pub short: u32,
@@ -105,10 +105,13 @@ impl Alignment {
     }
 
     /// Stretches between two blocks that follow each other in both texts, short on both sides.
-    pub fn gaps(&self) -> impl Iterator<Item = Gap> + '_ {
-        self.blocks.windows(2).filter_map(|pair| {
-            let short = (pair[0].short + pair[0].length) as usize..pair[1].short as usize;
-            let long = (pair[0].long + pair[0].length) as usize..pair[1].long as usize;
+    pub fn gaps(&self, short: usize, long: usize) -> impl Iterator<Item = Gap> + '_ {
+        let ends = [Block::default(), Block { short: short as u32, long: long as u32, length: 0 }];
+        let before = std::iter::once(ends[0]).chain(self.blocks.iter().copied());
+        let after = self.blocks.iter().copied().chain([ends[1]]);
+        before.zip(after).filter_map(|(before, after)| {
+            let short = (before.short + before.length) as usize..after.short as usize;
+            let long = (before.long + before.length) as usize..after.long as usize;
             let is_place = long.start < long.end && short.len() <= MAX_GAP && long.len() <= MAX_GAP && !short.is_empty();
             is_place.then_some(Gap { short, long })
         })
