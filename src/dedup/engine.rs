@@ -150,7 +150,10 @@ impl Engine {
     /// lab only
     pub fn probe(&self, arrival: &Arrival, other: TextId) -> Verification {
         let body = self.strip(arrival);
-        self.verify(&Side::new(Text { title: &arrival.title, body: &body }, arrival.feed, arrival.at), other)
+        self.verify(
+            &Side::new(Text { title: &arrival.title, body: &body }, arrival.feed, arrival.at),
+            other,
+        )
     }
     /// lab only
     pub fn is_candidate(&self, arrival: &Arrival, other: TextId) -> bool {

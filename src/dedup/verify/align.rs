@@ -6,14 +6,14 @@
 
 use std::ops::Range;
 
-use super::{Kind, Token};
+use super::Token;
 use crate::dedup::signature::run_hash;
 
-/// Shortest run of equal tokens that counts as copied.
+/// Shortest run of equal tokens that counts as copied: two words meet by chance, three hardly.
 pub const RUN: usize = 3;
-/// Tokens at the head of a body that are its opening.
+/// Tokens at the head of a body that are its opening: a sentence.
 pub const OPENING: usize = 20;
-/// Longest stretch on either side that counts as a substitution.
+/// Longest stretch on either side of which one may stand in the place of the other.
 const MAX_GAP: usize = 12;
 
 /// A run that both texts have.
@@ -27,94 +27,15 @@ pub struct Block {
     pub length: u32,
 }
 
-/// Two texts laid beside each other.
-#[derive(Clone, Debug, Default)]
-pub struct Alignment {
-    /// In the order of the shorter text.
-    pub blocks: Vec<Block>,
-    /// Tokens of the shorter text in blocks.
-    pub short_covered: u32,
-    /// Tokens of the longer text in blocks.
-    pub long_covered: u32,
-    short_opening: [u32; 2],
-    long_opening: [u32; 2],
-}
-
-impl Alignment {
-    /// Aligns two texts.
-    pub fn of(short: &[Token], long: &[Token]) -> Self {
-        let blocks = blocks(short, long);
-        let mut covered = vec![false; long.len()];
-        for block in &blocks {
-            covered[block.long as usize..(block.long + block.length) as usize].fill(true);
-        }
-        let head = |covered: u32, length: usize| [covered, OPENING.min(length) as u32];
-        let short_head = blocks
-            .iter()
-            .map(|block| {
-                (block.short + block.length).min(OPENING as u32).saturating_sub(block.short)
-            })
-            .sum();
-        let long_head = covered.iter().take(OPENING).filter(|covered| **covered).count() as u32;
-        Self {
-            short_covered: blocks.iter().map(|block| block.length).sum(),
-            long_covered: covered.iter().filter(|covered| **covered).count() as u32,
-            short_opening: head(short_head, short.len()),
-            long_opening: head(long_head, long.len()),
-            blocks,
-        }
+impl Block {
+    /// Its tokens in the shorter text.
+    pub fn short_range(&self) -> Range<usize> {
+        self.short as usize..(self.short + self.length) as usize
     }
 
-    /// Share of the shorter text's opening that stands in the longer text.
-    pub fn short_opening(&self) -> f64 {
-        f64::from(self.short_opening[0]) / f64::from(self.short_opening[1].max(1))
-    }
-
-    /// Share of the longer text's opening that stands in the shorter text.
-    pub fn long_opening(&self) -> f64 {
-        f64::from(self.long_opening[0]) / f64::from(self.long_opening[1].max(1))
-    }
-
-    /// lab
-    pub fn facts(&self, _t: &[Token], a: &[Token], bt: &[Token], b: &[Token], is_long: bool) -> [[u32; 3]; 3] {
-        let mut state = vec![2u8; a.len()];
-        for block in &self.blocks {
-            let at = if is_long { block.long } else { block.short } as usize;
-            state[at..at + block.length as usize].fill(0);
-        }
-        for pair in self.blocks.windows(2) {
-            let (from, to) = (pair[0].short + pair[0].length, pair[1].short);
-            let (start, end) = (pair[0].long + pair[0].length, pair[1].long);
-            if end < start || (to - from) as usize > MAX_GAP || (end - start) as usize > MAX_GAP {
-                continue;
-            }
-            let (from, to) = if is_long { (start, end) } else { (from, to) };
-            for s in &mut state[from as usize..to as usize] { if *s == 2 { *s = 1; } }
-        }
-        let mut seen = std::collections::HashMap::new();
-        let other: std::collections::HashSet<u32> = bt.iter().chain(b).map(|t| t.hash).collect();
-        for (t, s) in a.iter().zip(&state) {
-            let s = if *s > 0 && other.contains(&t.hash) { 0 } else { *s };
-            let k = match t.kind { Kind::Number => 0, Kind::Name => 1, _ => 2 };
-            let e = seen.entry((k, t.hash)).or_insert(9);
-            *e = s.min(*e);
-        }
-        let mut out = [[0; 3]; 3];
-        for ((k, _), s) in seen { out[k][s as usize] += 1; }
-        out
-    }
-
-    /// Stretches between two blocks that follow each other in both texts, short on both sides.
-    pub fn gaps(&self, short: usize, long: usize) -> impl Iterator<Item = Gap> + '_ {
-        let ends = [Block::default(), Block { short: short as u32, long: long as u32, length: 0 }];
-        let before = std::iter::once(ends[0]).chain(self.blocks.iter().copied());
-        let after = self.blocks.iter().copied().chain([ends[1]]);
-        before.zip(after).filter_map(|(before, after)| {
-            let short = (before.short + before.length) as usize..after.short as usize;
-            let long = (before.long + before.length) as usize..after.long as usize;
-            let is_place = long.start < long.end && short.len() <= MAX_GAP && long.len() <= MAX_GAP && !short.is_empty();
-            is_place.then_some(Gap { short, long })
-        })
+    /// Its tokens in the longer text.
+    pub fn long_range(&self) -> Range<usize> {
+        self.long as usize..(self.long + self.length) as usize
     }
 }
 
@@ -127,24 +48,75 @@ pub struct Gap {
     pub long: Range<usize>,
 }
 
+/// Two texts laid beside each other.
+#[derive(Clone, Debug, Default)]
+pub struct Alignment {
+    /// In the order of the shorter text.
+    pub blocks: Vec<Block>,
+    /// Tokens of the shorter text in blocks.
+    pub short_covered: u32,
+    /// Tokens of the longer text in blocks, each counted once.
+    pub long_covered: u32,
+    long_opening: u32,
+}
+
+impl Alignment {
+    /// Aligns two texts.
+    pub fn of(short: &[Token], long: &[Token]) -> Self {
+        let blocks = blocks(short, long);
+        let mut is_covered = vec![false; long.len()];
+        for block in &blocks {
+            is_covered[block.long_range()].fill(true);
+        }
+        let count = |part: &[bool]| part.iter().filter(|covered| **covered).count() as u32;
+        Self {
+            short_covered: blocks.iter().map(|block| block.length).sum(),
+            long_covered: count(&is_covered),
+            long_opening: count(&is_covered[..OPENING.min(long.len())]),
+            blocks,
+        }
+    }
+
+    /// Share of each text's opening that stands in the other text.
+    pub fn openings(&self, short: &[Token], long: &[Token]) -> [f64; 2] {
+        let within = |block: &Block| {
+            block.short_range().end.min(OPENING).saturating_sub(block.short as usize)
+        };
+        let short_opening: usize = self.blocks.iter().map(within).sum();
+        let share = |part: f64, text: &[Token]| part / OPENING.min(text.len()).max(1) as f64;
+        [share(short_opening as f64, short), share(f64::from(self.long_opening), long)]
+    }
+
+    /// What stands between two blocks that follow each other in both texts, and before the first and behind
+    /// the last, where both texts have something there and neither has much.
+    pub fn gaps(&self, short: usize, long: usize) -> impl Iterator<Item = Gap> + '_ {
+        let end = Block { short: short as u32, long: long as u32, length: 0 };
+        let before = std::iter::once(Block::default()).chain(self.blocks.iter().copied());
+        let after = self.blocks.iter().copied().chain([end]);
+        before.zip(after).filter_map(|(before, after)| {
+            let short = before.short_range().end..after.short as usize;
+            let long = before.long_range().end..after.long as usize;
+            let is_place = |range: &Range<usize>| range.start < range.end && range.len() <= MAX_GAP;
+            (is_place(&short) && is_place(&long)).then_some(Gap { short, long })
+        })
+    }
+}
+
 fn blocks(short: &[Token], long: &[Token]) -> Vec<Block> {
     let table = RunTable::of(long);
     let mut blocks: Vec<Block> = Vec::new();
     let (mut at, mut next) = (0, 0);
     while at + RUN <= short.len() {
-        let hash = run_hash(&short[at..at + RUN]);
-        let Some(start) = table.place(hash, next) else {
-            at += 1;
-            continue;
-        };
-        let length = common_prefix(&short[at..], &long[start..]);
-        if length < RUN {
-            at += 1;
-            continue;
+        let place = table.place(run_hash(&short[at..at + RUN]), next);
+        let length = place.map_or(0, |start| common_prefix(&short[at..], &long[start..]));
+        match place {
+            Some(start) if length >= RUN => {
+                blocks.push(Block { short: at as u32, long: start as u32, length: length as u32 });
+                at += length;
+                next = start + length;
+            }
+            _ => at += 1,
         }
-        blocks.push(Block { short: at as u32, long: start as u32, length: length as u32 });
-        at += length;
-        next = start + length;
     }
     blocks
 }
@@ -157,7 +129,7 @@ fn common_prefix(one: &[Token], other: &[Token]) -> usize {
 struct RunTable {
     heads: Vec<u32>,
     next: Vec<u32>,
-    hashes: Vec<u64>,
+    hashes: Vec<u32>,
 }
 
 const NONE: u32 = u32::MAX;
@@ -166,7 +138,7 @@ const MAX_CHAIN: usize = 16;
 
 impl RunTable {
     fn of(text: &[Token]) -> Self {
-        let hashes: Vec<u64> = text.windows(RUN).map(run_hash).collect();
+        let hashes: Vec<u32> = text.windows(RUN).map(|run| run_hash(run) as u32).collect();
         let mut heads = vec![NONE; (2 * hashes.len()).next_power_of_two()];
         let mut next = vec![NONE; hashes.len()];
         for (at, hash) in hashes.iter().enumerate().rev() {
@@ -179,6 +151,7 @@ impl RunTable {
 
     /// Where the run stands: at `wanted` or the first place after it, else the first place of all.
     fn place(&self, hash: u64, wanted: usize) -> Option<usize> {
+        let hash = hash as u32;
         if self.hashes.get(wanted) == Some(&hash) {
             return Some(wanted);
         }
