@@ -44,6 +44,8 @@ pub struct Verdict {
     pub text: TextId,
     /// The kept article that it is a copy of.
     pub duplicate_of: Option<TextId>,
+    /// The text that it was compared with, if it is one: the kept article or another copy of it.
+    pub matched: Option<TextId>,
     /// Why, if it is one.
     pub reason: Option<Reason>,
     /// Between the fingerprints; `None` under eight tokens.
@@ -121,6 +123,7 @@ impl Engine {
         let mut verdict = Verdict {
             text,
             duplicate_of: None,
+            matched: None,
             reason: None,
             distance: None,
             similarity: 0.0,
@@ -132,6 +135,7 @@ impl Engine {
             if found.is_duplicate {
                 let stored = self.stored(candidate.text);
                 verdict.duplicate_of = Some(stored.kept);
+                verdict.matched = Some(candidate.text);
                 verdict.reason = found.reason;
                 verdict.distance = signature.distance(&stored.signature);
                 verdict.similarity = found.similarity;
@@ -141,6 +145,23 @@ impl Engine {
             verdict.refused.push((candidate.text, found.evidence));
         }
         verdict
+    }
+
+    /// lab only
+    pub fn probe(&self, arrival: &Arrival, other: TextId) -> Verification {
+        let body = self.strip(arrival);
+        self.verify(
+            &Side::new(Text { title: &arrival.title, body: &body }, arrival.feed, arrival.at),
+            other,
+        )
+    }
+    /// lab only
+    pub fn is_candidate(&self, arrival: &Arrival, other: TextId) -> bool {
+        let body = self.strip(arrival);
+        let signature = Signature::of(&Text { title: &arrival.title, body: &body });
+        let since = arrival.at.plus_seconds(-self.options.window_seconds);
+        let query = Query { feed: arrival.feed, scope: self.options.scope, since };
+        self.index.candidates(&signature, &query).iter().any(|candidate| candidate.text == other)
     }
 
     /// Compares an article with a text that was judged before.
