@@ -302,8 +302,8 @@ CREATE VIEW feed_health (id, feed, url, state, failures, error_kind, error, last
               WHEN f.gone_at IS NOT NULL THEN 'gone'
               WHEN f.failures > 0 THEN 'failing'
               WHEN f.last_success_at IS NULL THEN 'new'
-              WHEN f.usual_gap_s > 0 AND f.last_new_at IS NOT NULL
-                   AND unixepoch('now') - unixepoch(f.last_new_at) > 4 * f.usual_gap_s THEN 'stale'
+              WHEN unixepoch('now') - coalesce(json_extract(f.poll_memory, '$.silent_since'), unixepoch(f.last_new_at))
+                   > 4 * max(f.usual_gap_s, 3600) THEN 'stale'
               ELSE 'ok' END,
          f.failures, f.error_kind, f.error, f.last_poll_at, f.last_success_at, f.last_new_at,
          f.next_poll_at, f.next_poll_reason,
