@@ -13,3 +13,4 @@ mod feeds;
 mod layers;
 mod support;
 mod writer;
+mod fetch;
