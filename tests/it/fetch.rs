@@ -377,3 +377,24 @@ async fn large_bodies_share_a_budget_and_none_waits_for_ever() {
         assert_eq!(done.unwrap().unwrap(), 3_000_000);
     }
 }
+
+#[tokio::test]
+async fn robots_txt_is_asked_once_and_obeyed() {
+    let server = Server::start();
+    let (fetcher, options) = (fetcher(), open());
+    let may = async |path: &str, now| {
+        fetcher.may_fetch_page(&server.url(path), &options, now).await.unwrap()
+    };
+    server.always("/robots.txt", Reply::status(200).body("User-agent: *\nDisallow: /private/\n"));
+    assert!(may("/news/1", now()).await);
+    assert!(!may("/private/1", now()).await);
+    assert_eq!(server.log().len(), 1);
+    // A day later it is asked again; as long as it cannot be had, nothing else is asked.
+    server.always("/robots.txt", Reply::status(503));
+    let tomorrow = now().plus_seconds(86_400);
+    assert!(!may("/news/1", tomorrow).await);
+    assert!(!may("/news/1", tomorrow.plus_seconds(3_599)).await);
+    assert_eq!(server.log().len(), 2);
+    server.always("/robots.txt", Reply::status(404));
+    assert!(may("/private/1", tomorrow.plus_seconds(3_601)).await);
+}
