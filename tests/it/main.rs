@@ -11,6 +11,7 @@ mod config;
 mod desk;
 mod feeds;
 mod layers;
+mod simulation;
 mod support;
 mod writer;
 mod fetch;
