@@ -236,7 +236,7 @@ impl World {
             let in_flight = self.slots.contains_key(&index);
             if let Some(at) = reanchored(feed.next_at, Some(last), now).filter(|_| !in_flight) {
                 feed.next_at = at;
-                feed.waits_at_most = 2 * feed.waits_at_most;
+                feed.waits_at_most *= 2;
                 self.due.push(Reverse((at.unix_seconds(), index)));
             }
         }
