@@ -79,7 +79,6 @@ impl Clients {
             .dns_resolver(GuardedResolver { allow_private })
             .connect_timeout(self.connect_timeout)
             .pool_idle_timeout(Duration::from_secs(60))
-            .pool_max_idle_per_host(8)
             .tcp_nodelay(true)
             .http2_max_header_list_size(self.max_header_bytes)
             .http1_max_headers(256);

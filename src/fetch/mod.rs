@@ -17,6 +17,7 @@ pub mod guard;
 pub mod headers;
 pub mod pacer;
 mod redirects;
+pub mod robots;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -251,6 +252,7 @@ struct Shared {
     hosts: Hosts,
     concurrency: Semaphore,
     budget: Arc<Semaphore>,
+    robots: robots::Cache,
 }
 
 impl Fetcher {
@@ -263,6 +265,7 @@ impl Fetcher {
             budget: Arc::new(Semaphore::new(
                 options.body_budget_bytes.max(exchange::MAX_SHARE_BYTES) as usize,
             )),
+            robots: robots::Cache::default(),
             hosts,
             options,
         }))

@@ -10,6 +10,8 @@ mod config;
 mod damage;
 mod desk;
 mod feeds;
+mod fetch;
 mod layers;
+mod simulation;
 mod support;
 mod writer;
