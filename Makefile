@@ -1,6 +1,6 @@
 # The few commands everybody runs.
 
-.PHONY: check format lint test docs demo bench
+.PHONY: check format lint test docs demo bench deb
 
 check: format lint test docs
 
@@ -21,3 +21,11 @@ demo:
 
 bench:
 	cargo bench
+
+# The Debian package, into target/debian. Needs cargo-deb: cargo install cargo-deb
+deb:
+	cargo build --release --locked
+	mkdir -p target/package/man
+	cargo run --release --quiet -- man target/package/man
+	for shell in bash zsh fish; do cargo run --release --quiet -- completions $$shell >target/package/newsfold.$$shell || exit; done
+	cargo deb --no-build

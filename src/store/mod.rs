@@ -27,6 +27,8 @@ pub mod furniture;
 
 pub mod retention;
 
+pub mod reloads;
+
 pub mod read;
 
 mod upkeep;

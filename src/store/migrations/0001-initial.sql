@@ -259,6 +259,14 @@ CREATE TABLE settings (
 
 INSERT INTO settings (name, value) VALUES ('search', 'full');
 
+CREATE TABLE reloads (
+  -- `newsfold reload` asks here and signals the daemon, which answers here. The last hundred are kept.
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  requested_at TEXT NOT NULL CHECK (requested_at GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z' AND requested_at >= '1970'),
+  answered_at  TEXT CHECK (answered_at GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z' AND answered_at >= '1970'),
+  refusal      TEXT                            -- why the old configuration stayed; NULL with answered_at: taken up
+) STRICT;
+
 CREATE VIEW article_text AS
   -- What article_fts indexes, as [store] search says.
   SELECT a.id, a.title, CASE s.value WHEN 'full' THEN a.body ELSE '' END AS body
