@@ -19,6 +19,7 @@ use super::{
     units::{parse_duration, parse_size},
 };
 use crate::{
+    context::ContentSource,
     dedup::{Prefer, Scope},
     model::Timestamp,
 };
@@ -120,17 +121,6 @@ pub struct Poll {
     pub adopt_redirects_after: Duration,
     /// History of a new feed.
     pub initial: Initial,
-}
-
-/// Where article bodies come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContentSource {
-    /// The feed.
-    Feed,
-    /// The article's web page.
-    Page,
-    /// The page where the feed carries only a stub.
-    Auto,
 }
 
 /// `[content]`

@@ -23,9 +23,10 @@ pub use self::{
 };
 use crate::{
     config::{self, Config},
+    context::{Context, Settings},
     fetch::{self, Fetcher, pacer},
     model::{FeedId, Timestamp},
-    poll::{self, Context, Settings},
+    poll,
     report::{Counts, CycleReport, Failure, FeedPoll, Outcome, Progress, Skipped},
     store::{
         Database,
@@ -151,6 +152,7 @@ fn settings(feed: &config::Feed, config: &Config) -> Settings {
         fetch: feed.fetch_options(),
         schedule: feed.schedule_options(),
         digest: Arc::new(feed.digest_options()),
+        source: feed.content.source,
         judging: Arc::new(feed.writer_options(config)),
     }
 }

@@ -94,6 +94,25 @@ pub fn normalize(
 }
 
 /// Equal for two articles between which a reader sees no difference.
+/// Gives an article the text of its web page, if that is the fuller one.
+pub fn with_page(mut article: Article, page: Page) -> Article {
+    if page.body.len() <= article.body.len() {
+        return article;
+    }
+    article.body = page.body;
+    article.word_count = body::word_count(&article.body);
+    article.body_source = BodySource::Page;
+    article.cuts.extend(page.cuts);
+    article.author = article.author.or(page.author);
+    article.language = page.language.or(article.language);
+    article.url = page.canonical_url.or(article.url);
+    if article.title.is_empty() {
+        article.title = page.title;
+    }
+    article.content_hash = content_hash(&article.title, &article.body);
+    article
+}
+
 fn content_hash(title: &str, body: &str) -> u64 {
     let mut hasher = Xxh3::new();
     hasher.update(title.as_bytes());

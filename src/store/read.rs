@@ -427,7 +427,7 @@ impl Database {
                      FROM duplicates) AS t JOIN feeds AS f ON f.id = t.feed_id
                    WHERE t.first_seen_at >= ?1 AND f.dedup_scope <> 'off'
                    ORDER BY t.first_seen_at, t.duplicate_id IS NOT NULL, t.text_id";
-        let read = |row: &Row<'_>| {
+        let read = |row: &Row<'_>| -> rusqlite::Result<_> {
             Ok(JudgedText {
                 article_id: row.get("article_id")?,
                 duplicate_id: row.get("duplicate_id")?,
@@ -454,7 +454,8 @@ impl Database {
             self.all("PRAGMA integrity_check(10)", [], |row| row.get::<_, String>(0))?;
         findings.retain(|finding| finding != "ok");
         let orphans = self.all("PRAGMA foreign_key_check", [], |row| row.get::<_, String>(0))?;
-        findings.extend(orphans.into_iter().take(10).map(|table| format!("orphaned row in {table}")));
+        findings
+            .extend(orphans.into_iter().take(10).map(|table| format!("orphaned row in {table}")));
         Ok(findings)
     }
 
@@ -526,12 +527,12 @@ fn health_from(row: &Row<'_>) -> rusqlite::Result<FeedHealth> {
 fn poll_from(row: &Row<'_>) -> rusqlite::Result<PastPoll> {
     Ok(PastPoll {
         started_at: row.get("started_at")?,
-        duration_ms: row.get("duration_ms")?,
+        duration_ms: row.get::<_, i64>("duration_ms")?.unsigned_abs(),
         http_status: row.get("http_status")?,
         outcome: row.get("outcome")?,
         error_kind: row.get("error_kind")?,
         error: row.get("error")?,
-        body_bytes: row.get("body_bytes")?,
+        body_bytes: row.get::<_, i64>("body_bytes")?.unsigned_abs(),
         entries: row.get("entries")?,
         new: row.get("new")?,
         revised: row.get("revised")?,

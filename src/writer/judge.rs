@@ -15,7 +15,7 @@ use super::{
     state::{State, instant, with_side},
 };
 use crate::{
-    dedup::{Prefer, Query, Scope, Side, Text, Verification, verify},
+    dedup::{Prefer, Query, Scope, Side, Test, Text, Verification, verify},
     digest::Arrival,
     model::{Article, DuplicateId, FeedId, Timestamp},
     store::{
@@ -213,7 +213,8 @@ impl Judging<'_> {
         let verification = self.verify(state, &text)?;
         let is_agreed = verification.is_duplicate
             || lead.key.is_some()
-                && verification.evidence.headline >= self.options.dedup.thresholds.headline;
+                && verification.evidence.headline >= self.options.dedup.thresholds.most
+                && !matches!(verification.evidence.test, Test::ChangedFacts | Test::OtherIssue);
         if !is_agreed {
             self.refuse(&text, lead, &verification);
             return Ok(None);
