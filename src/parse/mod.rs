@@ -152,7 +152,7 @@ fn parse_xml(
     let mut bindings = std::mem::take(&mut outline.bindings);
     let mut tree = tree::Tree::new(text, &outline.entities);
     tree.build(&outline.head, &mut bindings);
-    let (mut feed, base) = head::map(&mut tree, &outline, url);
+    let head::Head { mut feed, base, authors } = head::map(&mut tree, &outline, url);
 
     let meaning = [charset, base.as_ref().map_or("", Url::as_str), &feed.format];
     let mut sorter = entries::Sorter::new(&known.raw_hashes, &meaning, base.as_ref());
@@ -167,6 +167,9 @@ fn parse_xml(
         let mut entry = entry::map(&mut tree, &context, &mut canonical);
         canonical.end();
         entry.raw_hash = raw_hash;
+        if entry.authors.is_empty() {
+            entry.authors.clone_from(&authors);
+        }
         sorter.entries.push(entry);
     }
     let unmapped = canonical.apply(&mut sorter.entries);

@@ -54,6 +54,8 @@ pub(super) struct Scanner<'a> {
     comment_end: NextFound,
     instruction_end: NextFound,
     is_doctype_seen: bool,
+    /// Bytes looked at ahead of the scanner, so that a test can count what it would else have to time.
+    searched: usize,
 }
 
 /// Where a terminator next stands, remembered until the scanner has passed it.
@@ -65,14 +67,15 @@ enum NextFound {
 }
 
 impl NextFound {
-    fn after(&mut self, text: &str, from: usize, needle: &[u8]) -> Option<usize> {
+    /// The answer, and how many bytes were searched for it.
+    fn after(&mut self, text: &str, from: usize, needle: &[u8]) -> (Option<usize>, usize) {
         match *self {
-            Self::At(at) if at >= from => Some(at),
-            Self::Nowhere => None,
+            Self::At(at) if at >= from => (Some(at), 0),
+            Self::Nowhere => (None, 0),
             Self::NotLooked | Self::At(_) => {
                 let found = memmem::find(&text.as_bytes()[from..], needle).map(|at| from + at);
                 *self = found.map_or(Self::Nowhere, Self::At);
-                found
+                (found, found.unwrap_or(text.len()) - from)
             }
         }
     }
@@ -89,6 +92,7 @@ impl<'a> Scanner<'a> {
             comment_end: found,
             instruction_end: found,
             is_doctype_seen: false,
+            searched: 0,
         }
     }
 
@@ -116,7 +120,9 @@ impl<'a> Scanner<'a> {
         let rest = &self.text.as_bytes()[start..];
         if starts_with_ignore_case(rest, b"<![CDATA[") {
             let inner = start + 9;
-            return match self.cdata_end.after(self.text, inner, b"]]>") {
+            let (end, searched) = self.cdata_end.after(self.text, inner, b"]]>");
+            self.searched += searched;
+            return match end {
                 Some(end) if !self.is_swallowing(inner, end, b"<![CDATA[") => {
                     (Mark::CData { inner: Span::new(inner, end) }, end + 3)
                 }
@@ -127,7 +133,9 @@ impl<'a> Scanner<'a> {
         }
         if rest.starts_with(b"<!--") {
             let inner = start + 4;
-            return match self.comment_end.after(self.text, inner, b"-->") {
+            let (end, searched) = self.comment_end.after(self.text, inner, b"-->");
+            self.searched += searched;
+            return match end {
                 Some(end) if !self.is_swallowing(inner, end, b"<!--") => (Mark::Skip, end + 3),
                 _ => (Mark::Skip, inner),
             };
@@ -141,9 +149,11 @@ impl<'a> Scanner<'a> {
 
     /// An opener whose terminator belongs to a later one: it stands again before the terminator, and between
     /// the two an element that only feeds have was closed.
-    fn is_swallowing(&self, inner: usize, end: usize, opener: &[u8]) -> bool {
+    fn is_swallowing(&mut self, inner: usize, end: usize, opener: &[u8]) -> bool {
         let bytes = &self.text.as_bytes()[inner..end];
-        let Some(again) = memmem::find(bytes, opener) else { return false };
+        let again = memmem::find(bytes, opener);
+        self.searched += again.unwrap_or(bytes.len());
+        let Some(again) = again else { return false };
         let before = &bytes[..again];
         memmem::find_iter(before, b"</").any(|at| {
             FEED_ONLY_CLOSES.iter().any(|close| starts_with_ignore_case(&before[at + 2..], close))
@@ -152,7 +162,9 @@ impl<'a> Scanner<'a> {
 
     fn instruction(&mut self, start: usize) -> usize {
         let tag_end = self.to_tag_end(start + 2);
-        match self.instruction_end.after(self.text, start + 2, b"?>") {
+        let (end, searched) = self.instruction_end.after(self.text, start + 2, b"?>");
+        self.searched += searched;
+        match end {
             // `<?xml version="1.0">` without its second question mark must not swallow the document.
             Some(end) if end < tag_end || !self.text[start + 1..end].contains('<') => end + 2,
             _ => tag_end,
@@ -356,6 +368,35 @@ mod tests {
             ("</a b></>", vec!["/a", "-"]),
         ] {
             assert_eq!(marks(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn openers_without_an_end_are_searched_once() {
+        for unit in [
+            "<![CDATA[ ",
+            "<!-- ",
+            "<? ",
+            "<![CDATA[ </item>",
+            "<!-- </item> ",
+            "<a b=\"",
+            "<a b='<",
+            "<!DOCTYPE [",
+            "<!DOCTYPE <",
+            "</",
+            "<!",
+        ] {
+            for tail in ["", "]]>", "-->", "?>", "\">", "]>"] {
+                let text = unit.repeat(20_000) + tail;
+                let mut scanner = Scanner::new(&text, 0, text.len());
+                let mut at = 0;
+                while let Some((_, start, end)) = scanner.next_mark() {
+                    assert!(start >= at && end > start, "{unit}{tail}: marks overlap");
+                    at = end;
+                }
+                let searched = scanner.searched;
+                assert!(searched <= 4 * text.len(), "{unit}{tail}: {searched} of {}", text.len());
+            }
         }
     }
 

@@ -173,6 +173,16 @@ fn what_has_no_column_lands_in_extras() {
 }
 
 #[test]
+fn an_atom_entry_without_author_has_its_feeds() {
+    let feed = read(
+        "<feed xmlns='http://www.w3.org/2005/Atom'><author><name>A</name></author>
+         <entry><title>x</title></entry><entry><author><name>B</name></author></entry></feed>",
+    );
+    let authors: Vec<_> = feed.entries.iter().map(|entry| entry.authors.join(",")).collect();
+    assert_eq!(authors, ["A", "B"]);
+}
+
+#[test]
 fn values_that_make_feed_rs_panic_do_no_harm() {
     for duration in ["9999999999999999999999999", "١٢٣", "99999999999999:00:00"] {
         let entry = item(&format!(
@@ -213,7 +223,7 @@ fn every_format_is_told_by_its_root() {
             "atom 1.0",
         ),
         (
-            "<CHANNEL HREF='https://example.com/'><ITEM HREF='/x'><TITLE>x</TITLE></ITEM></CHANNEL>".into(),
+            "<CHANNEL BASE='https://example.org/' HREF='https://example.com/'><ITEM HREF='/x'><TITLE>x</TITLE></ITEM></CHANNEL>".into(),
             "cdf",
         ),
         (format!("<channel>{entry}</channel>"), "rss"),
