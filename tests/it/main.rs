@@ -12,6 +12,8 @@ mod desk;
 mod feeds;
 mod fetch;
 mod layers;
+mod schema;
 mod simulation;
+mod store;
 mod support;
 mod writer;
