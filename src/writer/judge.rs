@@ -55,7 +55,9 @@ pub(super) struct Fold {
 
 /// Refused candidates that are written down with an article.
 const MAX_REFUSED: usize = 3;
-/// Words in scripts with spaces, and characters in others, that a guid must have to be looked for in other
+/// Share of the shorter headline's words from which two entries of one URL or guid agree by their headline.
+const HEADLINE_AGREES: f64 = 0.8;
+/// Characters that a guid must have to be looked for in other
 /// feeds: numbers and short names recur.
 const MIN_GUID_LENGTH: usize = 12;
 
@@ -213,7 +215,7 @@ impl Judging<'_> {
         let verification = self.verify(state, &text)?;
         let is_agreed = verification.is_duplicate
             || lead.key.is_some()
-                && verification.evidence.headline >= self.options.dedup.thresholds.most
+                && verification.evidence.headline >= HEADLINE_AGREES
                 && !matches!(verification.evidence.test, Test::ChangedFacts | Test::OtherIssue);
         if !is_agreed {
             self.refuse(&text, lead, &verification);
