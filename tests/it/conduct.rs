@@ -8,8 +8,9 @@ use std::{
 };
 
 use crate::support::{
-    program::{Ended, Program},
+    program::{Ended, Program, command, finish, start},
     server::{Recorded, Reply, Server, rss},
+    tls::{self, TlsServer},
 };
 
 const HOUR: i64 = 3_600;
@@ -541,9 +542,9 @@ fn gone_is_gone_until_the_configuration_entry_changes() {
     assert_eq!(program.sqlite("SELECT outcome FROM polls"), ["gone"]);
     let toml = std::fs::read_to_string(program.path("newsfold.toml")).unwrap();
     program.write("changed.toml", &format!("{toml}tags = [\"again\"]\n"));
-    let mut command = crate::support::program::command(&["-c"]);
+    let mut command = command(&["-c"]);
     command.arg(program.path("changed.toml")).args(["once", "--all"]);
-    crate::support::program::finish(crate::support::program::start(command), "");
+    finish(start(command), "");
     assert_eq!(server.log().len(), 2);
 }
 
@@ -904,4 +905,44 @@ fn once_asks_what_is_due_and_all_asks_the_rest() {
     age(&program, DAY + HOUR * 3);
     program.run(&["once"]).expect(0);
     assert_eq!(server.log().len(), 3);
+}
+
+// TLS.
+
+/// A round that trusts the tests' own certificate authority.
+fn trusting_round(program: &Program) -> Ended {
+    let mut command = program.command(&["once", "--all"]);
+    command.env("SSL_CERT_FILE", tls::authority()).env_remove("SSL_CERT_DIR");
+    finish(start(command), "")
+}
+
+#[test]
+fn http_2_carries_the_feeds_of_one_host_over_one_connection() {
+    let server = TlsServer::start(&rss(&["one"]));
+    let mut program = Program::new()
+        .settings("[fetch]\nallow_private_networks = true\nhost_delay = \"0s\"\nper_host = 1");
+    for n in 0..6 {
+        program = program.feed_at(&server.url(&format!("/{n}")), "");
+    }
+    trusting_round(&program).expect(0);
+    assert_eq!((server.requests(), server.connections()), (6, 1));
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_refused() {
+    let server = TlsServer::start(&rss(&["one"]));
+    let program = Program::new().settings(OPEN).feed_at(&server.url("/feed"), "");
+    round(&program).expect(75);
+    assert_eq!((feed(&program, "error_kind").as_str(), server.requests()), ("tls", 0));
+}
+
+#[test]
+fn https_on_the_same_host_is_adopted_at_once() {
+    let (plain, secure) = (Server::start(), TlsServer::start(&rss(&["one"])));
+    plain.always("/feed", Reply::redirect(301, &secure.url("/feed")));
+    let program = one_feed(&plain, "/feed", "");
+    trusting_round(&program).expect(0);
+    assert_eq!(feed(&program, "effective_url"), secure.url("/feed"));
+    trusting_round(&program).expect(0);
+    assert_eq!((plain.log().len(), secure.requests()), (1, 2));
 }
