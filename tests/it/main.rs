@@ -6,6 +6,7 @@
 
 mod bodies;
 mod cli;
+mod conduct;
 mod config;
 mod damage;
 mod desk;
