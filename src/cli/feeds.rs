@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::{
-    Exit, FeedsArguments, FeedsCommand, Global, load, now, open_for_reading, open_for_writing, output,
+    Exit, FeedsArguments, FeedsCommand, Global, load, now, open_for_reading, open_for_writing,
+    output,
     table::{Column, Table},
     words::{relative, seconds},
 };
@@ -13,10 +14,7 @@ use crate::{
 };
 
 pub(super) fn feeds(global: &Global, arguments: &FeedsArguments) -> anyhow::Result<Exit> {
-    let config = match load(global) {
-        Ok(config) => config,
-        Err(exit) => return Ok(exit),
-    };
+    let config = load(global)?;
     match &arguments.command {
         None => {
             let filter = match (arguments.failing, arguments.due) {
@@ -83,7 +81,8 @@ fn next_poll(feed: &FeedHealth, now: Timestamp) -> String {
 
 fn explained(feed: &FeedDetails, now: Timestamp, width: Option<usize>) -> String {
     let health = &feed.health;
-    let mut text = format!("{}  {}\n{}\n\n", health.id, output::printable(&health.feed), health.url);
+    let mut text =
+        format!("{}  {}\n{}\n\n", health.id, output::printable(&health.feed), health.url);
     for (what, says) in facts(feed, now) {
         let _ = writeln!(text, "{what:16}{}", output::printable(&says));
     }
@@ -104,9 +103,8 @@ fn explained(feed: &FeedDetails, now: Timestamp, width: Option<usize>) -> String
 
 fn facts(feed: &FeedDetails, now: Timestamp) -> Vec<(&'static str, String)> {
     let health = &feed.health;
-    let instant = |at: Option<Timestamp>| {
-        at.map(|at| format!("{} ({at})", relative(Some(at), now)))
-    };
+    let instant =
+        |at: Option<Timestamp>| at.map(|at| format!("{} ({at})", relative(Some(at), now)));
     let failing = (health.failures > 0).then(|| {
         let kind = health.error_kind.as_deref().unwrap_or("unknown");
         format!("{} times in a row: {kind}", health.failures)
@@ -135,8 +133,11 @@ fn facts(feed: &FeedDetails, now: Timestamp) -> Vec<(&'static str, String)> {
 
 /// What each rule of the schedule asked for; the latest one decides.
 fn rules(feed: &FeedDetails, now: Timestamp, width: Option<usize>) -> String {
-    let mut table =
-        Table::new(&[("  rule", Column::Left), ("not before", Column::Left), ("why", Column::Text)]);
+    let mut table = Table::new(&[
+        ("  rule", Column::Left),
+        ("not before", Column::Left),
+        ("why", Column::Text),
+    ]);
     let rules = feed.next_poll_rules.as_array().map(Vec::as_slice).unwrap_or_default();
     for rule in rules {
         let text = |key: &str| rule[key].as_str().unwrap_or_default().to_owned();
