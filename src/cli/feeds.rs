@@ -6,10 +6,11 @@ use super::{
     Exit, FeedsArguments, FeedsCommand, Global, load, now, open_for_reading, open_for_writing,
     output,
     table::{Column, Table},
-    words::{relative, seconds},
+    words::relative,
 };
 use crate::{
     model::Timestamp,
+    schedule::in_words,
     store::read::{FeedDetails, FeedFilter, FeedHealth, PastPoll},
 };
 
@@ -114,7 +115,7 @@ fn facts(feed: &FeedDetails, now: Timestamp) -> Vec<(&'static str, String)> {
         ("last poll", instant(health.last_poll_at)),
         ("last success", instant(health.last_success_at)),
         ("last new entry", instant(health.last_new_at)),
-        ("usual gap", feed.usual_gap_s.map(|gap| seconds(i64::from(gap)))),
+        ("usual gap", feed.usual_gap_s.map(|gap| in_words(i64::from(gap)))),
         ("failing", failing),
         ("error", health.error.clone()),
         ("Retry-After", instant(feed.retry_after_until)),
@@ -251,7 +252,7 @@ id  feed     state        last success  next poll  error
         let text = explained(&details, now, None);
         for line in [
             "7  Gazette\nhttps://a.example/feed\n",
-            "usual gap       1h\n",
+            "usual gap       1 h\n",
             "ETag            \"x\\u{1b}\"\n",
             "next poll       in 20 min (2026-11-24T12:20:00Z), set by rhythm\n",
             "  rhythm  in 15 min   something new every 1 h\n",
