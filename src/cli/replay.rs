@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::parse_duration,
-    dedup::{Engine, Options, Prefer, Reason, Scope, engine::Arrival},
+    dedup::{Engine, Options, Prefer, Reason, Scope, Thresholds, engine::Arrival},
     model::{ArticleId, DuplicateId, TextId, Timestamp},
     store::read::JudgedText,
 };
@@ -58,8 +58,21 @@ fn set(options: &mut Options, assignment: &str) -> anyhow::Result<()> {
             options.prefer =
                 word(key, value, &[("first", Prefer::First), ("fullest", Prefer::Fullest)])?
         }
-        _ => bail!("{key:?} is not a setting of [dedup]: known are window, scope and prefer"),
+        _ => set_threshold(&mut options.thresholds, key, value)?,
     }
+    Ok(())
+}
+
+/// A threshold goes by the name under which evidence shows it.
+fn set_threshold(thresholds: &mut Thresholds, key: &str, value: &str) -> anyhow::Result<()> {
+    let mut named = serde_json::to_value(&*thresholds)?;
+    let Some(threshold) = named.get_mut(key) else {
+        let known: Vec<&String> = named.as_object().into_iter().flat_map(|it| it.keys()).collect();
+        bail!("{key:?} is neither window, scope nor prefer, nor one of the thresholds {known:?}");
+    };
+    *threshold = value.parse().with_context(|| format!("{key} is a number, {value:?} is none"))?;
+    *thresholds =
+        serde_json::from_value(named).with_context(|| format!("{key} cannot be {value}"))?;
     Ok(())
 }
 
@@ -204,7 +217,11 @@ mod tests {
         }
         assert_eq!(options.window_seconds, 43_200);
         assert_eq!((options.scope, options.prefer), (Scope::Feed, Prefer::First));
-        for wrong in ["window", "window=soon", "scope=some", "color=red"] {
+        set(&mut options, "min_tokens=20").unwrap();
+        assert_eq!(options.thresholds.min_tokens, 20);
+        for wrong in
+            ["window", "window=soon", "scope=some", "color=red", "min_tokens=x", "min_tokens=0.5"]
+        {
             assert!(set(&mut options, wrong).is_err(), "{wrong}");
         }
     }
