@@ -3,10 +3,7 @@
 use super::{Exit, Global, load, output, summary::counted};
 
 pub(super) fn check(global: &Global) -> anyhow::Result<Exit> {
-    let config = match load(global) {
-        Ok(config) => config,
-        Err(exit) => return Ok(exit),
-    };
+    let config = load(global)?;
     let off = config.feeds.iter().filter(|feed| !feed.enabled).count();
     let summary = format!(
         "{}: fine, {}, {off} of them disabled",

@@ -26,10 +26,7 @@ use crate::{
 };
 
 pub(super) fn dedup(global: &Global, arguments: &DedupArguments) -> anyhow::Result<Exit> {
-    let config = match load_or_defaults(global) {
-        Ok(config) => config,
-        Err(exit) => return Ok(exit),
-    };
+    let config = load_or_defaults(global)?;
     let mut judge = Judge::new(options(&config), arguments.evidence);
     let mut input = BufReader::with_capacity(64 << 10, open(arguments.file.as_deref())?);
     let mut out = output::stdout();
@@ -59,9 +56,14 @@ pub(super) fn dedup(global: &Global, arguments: &DedupArguments) -> anyhow::Resu
     Ok(if is_sound { Exit::Fine } else { Exit::Failed })
 }
 
-fn options(config: &Config) -> Options {
-    let window = config.dedup.window.as_secs();
-    Options { window_seconds: window.try_into().unwrap_or(i64::MAX), ..Options::default() }
+/// What `[dedup]` says, as the engine takes it; there is no feed here that could say otherwise.
+pub(super) fn options(config: &Config) -> Options {
+    Options {
+        window_seconds: config.window_seconds(),
+        scope: config.dedup.scope,
+        prefer: config.dedup.prefer,
+        ..Options::default()
+    }
 }
 
 fn open(file: Option<&Path>) -> anyhow::Result<Box<dyn Read>> {
@@ -220,7 +222,7 @@ fn cleaned(title: Option<String>, body: Option<String>, now: Timestamp) -> Artic
 }
 
 /// How the engine learns what a source repeats: as the line does.
-const LEARNER: Furniture = Furniture {
+pub(super) const LEARNER: Furniture = Furniture {
     units: |body| furniture::units(body).collect(),
     strip,
     learned_after: furniture::LEARNED_AFTER,

@@ -24,10 +24,7 @@ pub(super) fn inspect(global: &Global, arguments: &InspectArguments) -> anyhow::
     let mut document = match &arguments.document {
         name if name == "-" => read_stdin()?,
         name if name.starts_with("https://") || name.starts_with("http://") => {
-            match load_or_defaults(global) {
-                Ok(config) => fetch(name, arguments.kind, &config)?,
-                Err(exit) => return Ok(exit),
-            }
+            fetch(name, arguments.kind, &load_or_defaults(global)?)?
         }
         name => read_file(Path::new(name.strip_prefix("file:").unwrap_or(name)))?,
     };

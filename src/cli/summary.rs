@@ -37,9 +37,10 @@ impl Bar {
         }
     }
 
-    /// Takes the bar off the screen.
-    pub(super) fn finish(self) {
+    /// Takes the bar off the screen. Returns what it has seen.
+    pub(super) fn finish(self) -> CycleReport {
         self.bar.finish_and_clear();
+        self.so_far
     }
 }
 

@@ -414,11 +414,11 @@ impl Database {
     }
 
     /// Hands out the stored articles and copies first seen at or after `since`, in the order in which they came.
-    pub fn each_judged_text<E: From<Error>>(
+    pub fn each_judged_text(
         &self,
         since: Timestamp,
-        mut take: impl FnMut(JudgedText) -> Result<(), E>,
-    ) -> Result<(), E> {
+        mut take: impl FnMut(JudgedText),
+    ) -> Result<(), Error> {
         let sql = "SELECT t.*, coalesce(f.name, f.title, f.url) AS feed FROM (
                      SELECT id AS article_id, NULL AS duplicate_id, feed_id, title, body, published_at,
                             first_seen_at, NULL AS reason, text_id FROM articles
@@ -427,23 +427,10 @@ impl Database {
                      FROM duplicates) AS t JOIN feeds AS f ON f.id = t.feed_id
                    WHERE t.first_seen_at >= ?1 AND f.dedup_scope <> 'off'
                    ORDER BY t.first_seen_at, t.duplicate_id IS NOT NULL, t.text_id";
-        let read = |row: &Row<'_>| -> rusqlite::Result<_> {
-            Ok(JudgedText {
-                article_id: row.get("article_id")?,
-                duplicate_id: row.get("duplicate_id")?,
-                feed_id: row.get("feed_id")?,
-                feed: row.get("feed")?,
-                title: row.get("title")?,
-                body: row.get("body")?,
-                published_at: row.get("published_at")?,
-                first_seen_at: row.get("first_seen_at")?,
-                reason: row.get("reason")?,
-            })
-        };
-        let mut statement = self.connection.prepare_cached(sql).map_err(Error::from)?;
-        let mut rows = statement.query([since]).map_err(Error::from)?;
-        while let Some(row) = rows.next().map_err(Error::from)? {
-            take(read(row).map_err(Error::from)?)?;
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([since])?;
+        while let Some(row) = rows.next()? {
+            take(judged_from(row)?);
         }
         Ok(())
     }
@@ -457,6 +444,12 @@ impl Database {
         findings
             .extend(orphans.into_iter().take(10).map(|table| format!("orphaned row in {table}")));
         Ok(findings)
+    }
+
+    /// When the last poll began.
+    pub fn last_poll_at(&self) -> Result<Option<Timestamp>, Error> {
+        let sql = "SELECT started_at FROM polls ORDER BY id DESC LIMIT 1";
+        Ok(self.connection.query_row(sql, [], |row| row.get(0)).optional()?)
     }
 
     fn all<T>(
@@ -537,5 +530,19 @@ fn poll_from(row: &Row<'_>) -> rusqlite::Result<PastPoll> {
         new: row.get("new")?,
         revised: row.get("revised")?,
         duplicates: row.get("duplicates")?,
+    })
+}
+
+fn judged_from(row: &Row<'_>) -> rusqlite::Result<JudgedText> {
+    Ok(JudgedText {
+        article_id: row.get("article_id")?,
+        duplicate_id: row.get("duplicate_id")?,
+        feed_id: row.get("feed_id")?,
+        feed: row.get("feed")?,
+        title: row.get("title")?,
+        body: row.get("body")?,
+        published_at: row.get("published_at")?,
+        first_seen_at: row.get("first_seen_at")?,
+        reason: row.get("reason")?,
     })
 }

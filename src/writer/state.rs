@@ -42,7 +42,7 @@ const MAX_CACHED_FEEDS: usize = 4_096;
 impl State {
     /// Takes the database; the index stays empty until the first article has to be judged.
     /// `window_seconds` is the longest `dedup.window` of all feeds.
-    pub(super) fn new(db: Database, window_seconds: i64) -> Self {
+    pub fn new(db: Database, window_seconds: i64) -> Self {
         Self {
             db,
             index: Index::new(),
