@@ -3,12 +3,15 @@
 //! Data goes to stdout, all else to stderr. Exit codes: 0; 1 failed; 2 wrong usage; 75 some feeds failed;
 //! 78 bad configuration. One file a command.
 
+mod backup;
 mod check;
 mod dedup;
+mod doctor;
 mod inspect;
 mod once;
 mod output;
 mod packaging;
+mod reload;
 mod run;
 mod summary;
 mod table;
@@ -75,6 +78,15 @@ enum Command {
     /// {"id", "duplicate_of", "reason", "distance", "similarity"}; duplicate_of is null or the id of a kept article.
     /// Articles without a source count as of a feed of their own. The same engine as the daemon's, no database.
     Dedup(DedupArguments),
+    /// Tell the running daemon to take up the configuration, and wait for its answer
+    Reload,
+    /// Copy the database while the daemon writes; never over an existing file
+    Backup {
+        /// Where the copy goes
+        file: PathBuf,
+    },
+    /// Look at everything that newsfold rests on, and say how to mend what is wrong
+    Doctor,
     /// Print a shell's completions
     Completions {
         /// The shell
@@ -172,6 +184,9 @@ fn dispatch(global: &Global, command: &Command) -> anyhow::Result<Exit> {
         Command::Check => check::check(global),
         Command::Inspect(arguments) => inspect::inspect(global, arguments),
         Command::Dedup(arguments) => dedup::dedup(global, arguments),
+        Command::Reload => reload::reload(global),
+        Command::Backup { file } => backup::backup(global, file),
+        Command::Doctor => doctor::doctor(global),
         Command::Completions { shell } => packaging::completions(*shell, Arguments::command()),
         Command::Man { folder } => packaging::man(folder.as_deref(), Arguments::command()),
     }
