@@ -7,12 +7,14 @@ mod articles;
 mod backup;
 mod check;
 mod dedup;
+mod doctor;
 mod explain;
 mod feeds;
 mod inspect;
 mod once;
 mod output;
 mod packaging;
+mod reload;
 mod replay;
 mod run;
 mod summary;
@@ -107,11 +109,15 @@ enum Command {
     Dedup(DedupArguments),
     /// Judge what is stored by other settings, and print what would change; changes nothing
     Replay(ReplayArguments),
+    /// Tell the running daemon to take up the configuration, and wait for its answer
+    Reload,
     /// Copy the database into a new file, while others read and write
     Backup {
         /// The copy; never an existing file
         file: PathBuf,
     },
+    /// Look at everything that newsfold rests on, and say how to mend what is wrong
+    Doctor,
     /// Print a shell's completions
     Completions {
         /// The shell
@@ -296,7 +302,9 @@ fn dispatch(global: &Global, command: &Command) -> anyhow::Result<Exit> {
         Command::Inspect(arguments) => inspect::inspect(global, arguments),
         Command::Dedup(arguments) => dedup::dedup(global, arguments),
         Command::Replay(arguments) => replay::replay(global, arguments),
+        Command::Reload => reload::reload(global),
         Command::Backup { file } => backup::backup(global, file),
+        Command::Doctor => doctor::doctor(global),
         Command::Completions { shell } => packaging::completions(*shell, Arguments::command()),
         Command::Man { folder } => packaging::man(folder.as_deref(), Arguments::command()),
     }
