@@ -6,6 +6,7 @@
 
 mod lock;
 mod run;
+mod vitals;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -25,11 +26,12 @@ use crate::{
     config::{self, Config},
     context::{Context, Settings},
     fetch::{self, Fetcher, pacer},
+    metrics::{Metrics, PollNumbers},
     model::{FeedId, Timestamp},
     poll,
     report::{Counts, CycleReport, Failure, FeedPoll, Outcome, Progress, Skipped},
     store::{
-        Database,
+        self, Database,
         claims::{Mode, Standing},
         feeds::FeedState,
     },
@@ -60,6 +62,7 @@ pub struct Service {
     by: Arc<str>,
     concurrency: usize,
     per_host_limit: usize,
+    metrics: Arc<Metrics>,
     thread: JoinHandle<Database>,
 }
 
@@ -70,8 +73,18 @@ impl Service {
     ///
     /// The database cannot be opened, upgraded or written.
     pub fn start(config: &Config, spread: bool) -> anyhow::Result<Self> {
-        let mut db = Database::open(&config.store_options())?;
+        Self::start_with(config, config.store_options(), spread, Arc::new(Metrics::new(now())))
+    }
+
+    fn start_with(
+        config: &Config,
+        options: store::Options,
+        spread: bool,
+        metrics: Arc<Metrics>,
+    ) -> anyhow::Result<Self> {
+        let mut db = Database::open(&options)?;
         take_up(&mut db, config, spread, now())?;
+        db.set_search(config.search())?;
         let (writer, thread) = writer::spawn(db, config.window_seconds(), WRITER_QUEUE)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let cx = Context {
@@ -86,6 +99,7 @@ impl Service {
             by: format!("{}:{}", std::process::id(), now().unix_seconds()).into(),
             concurrency: config.fetch.concurrency as usize,
             per_host_limit: per_host_limit(&config.fetch),
+            metrics,
             thread,
         };
         service.configure(config);
@@ -121,7 +135,10 @@ impl Service {
     /// Ends: gives back claims, lets the writer drain, closes the database.
     pub async fn stop(self) -> anyhow::Result<()> {
         let by = Arc::clone(&self.by);
-        self.cx.writer.call(move |state| state.db.release_claims(&by, None)).await??;
+        let released = self.cx.writer.call(move |state| state.db.release_claims(&by, None)).await?;
+        if let Err(error) = released {
+            tracing::warn!(error = %chain(&error), "feeds stay claimed until their claims run out");
+        }
         drop(self.cx);
         let thread = self.thread;
         let joined = tokio::task::spawn_blocking(move || thread.join()).await?;
@@ -136,7 +153,6 @@ fn take_up(db: &mut Database, config: &Config, spread: bool, now: Timestamp) -> 
     // The first polls of many new feeds: 60 s for each thousand.
     let spread_seconds = if spread { i64::try_from(rows.len() * 60 / 1_000)? } else { 0 };
     db.sync_feeds(&rows, spread_seconds, now)?;
-    db.set_search(config.search())?;
     Ok(())
 }
 
@@ -230,11 +246,13 @@ impl<'a> Rounds<'a> {
         // A feed whose entry has just left the configuration is polled no more; its claim runs out.
         let Some(settings) = self.service.settings_of(&feed) else { return };
         let cx = self.service.cx.clone();
+        let metrics = Arc::clone(&self.service.metrics);
         let span = tracing::info_span!("poll", feed.id = feed.id.0, feed.url = %feed.url);
         let work = async move {
             let report = poll::poll(&cx, &feed, &settings, Some(slot)).await;
             if let Ok(report) = &report {
                 log(&feed, report);
+                count(&metrics, report);
             }
             (feed, report)
         };
@@ -286,6 +304,21 @@ fn log(feed: &FeedState, report: &PollReport) {
     if feed.schedule.failures > 0 && report.failures == 0 {
         tracing::info!(failures = feed.schedule.failures, "answers again");
     }
+}
+
+fn count(metrics: &Metrics, report: &PollReport) {
+    let duplicates = &report.duplicates_by_reason;
+    metrics.poll_finished(&PollNumbers {
+        outcome: report.outcome,
+        error_kind: report.error_kind.as_deref(),
+        duration: Duration::from_millis(report.duration_ms),
+        body_bytes: report.body_bytes,
+        entries: report.entries.into(),
+        new: report.new.into(),
+        revised: report.revised.into(),
+        duplicates: &duplicates.iter().map(|(reason, n)| (*reason, (*n).into())).collect::<Vec<_>>(),
+        decisions: &report.decisions,
+    });
 }
 
 fn feed_poll(feed: &FeedState, report: PollReport) -> FeedPoll {

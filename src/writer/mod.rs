@@ -145,6 +145,16 @@ impl Writer {
         self.progress.load(Ordering::Relaxed)
     }
 
+    /// Whether it was told so.
+    pub fn gives_up(&self) -> bool {
+        self.gives_up.load(Ordering::Relaxed)
+    }
+
+    /// Jobs that wait in the queue.
+    pub fn waiting(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
     /// From now on a poll whose lock is held by somebody else is given up after one try: the process ends.
     pub fn give_up_waiting(&self) {
         self.gives_up.store(true, Ordering::Relaxed);
@@ -262,13 +272,16 @@ impl Line {
 
     /// Waits for a lock that somebody else holds, for as long as it takes.
     fn begin(&mut self, now: Timestamp) -> Result<state::Mark, store::Error> {
+        let mut is_news = true;
         loop {
             match self.state.begin(now) {
                 Err(error) if error.is_busy() && !self.gives_up.load(Ordering::Relaxed) => {
                     self.note_progress();
-                    tracing::warn!(
-                        "waiting for the lock of the database: another program holds it"
-                    );
+                    if std::mem::take(&mut is_news) {
+                        tracing::warn!(
+                            "waiting for the lock of the database: another program holds it"
+                        );
+                    }
                 }
                 begun => return begun,
             }

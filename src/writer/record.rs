@@ -1,6 +1,10 @@
 //! One poll, written down: the entries of its document, the feed's new state, its log row. All of it or none.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::BTreeMap,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -36,6 +40,7 @@ struct Counts {
     revised: u32,
     by_reason: BTreeMap<&'static str, u32>,
     taken_over: u32,
+    decisions: Vec<Duration>,
 }
 
 impl Counts {
@@ -98,6 +103,7 @@ pub(super) fn record(state: &mut State, poll: &Poll) -> Result<PollReport, Error
         http_status: poll.http_status,
         body_bytes: poll.body_bytes,
         duration_ms: poll.duration_ms,
+        decisions: counts.decisions,
     })
 }
 
@@ -256,7 +262,10 @@ impl Recording<'_> {
     /// Finds a new entry its place: an article, a copy, or the ledger alone.
     fn place(&mut self, at: usize, arrival: &Arrival) -> Result<(), Error> {
         let holds = if self.is_wanted(at, &arrival.article) {
-            match judge(self.state, self.feed, arrival, &self.poll.options, self.now)? {
+            let began = Instant::now();
+            let verdict = judge(self.state, self.feed, arrival, &self.poll.options, self.now)?;
+            self.counts.decisions.push(began.elapsed());
+            match verdict {
                 Verdict::Kept { evidence } => self.keep(arrival, &evidence)?,
                 Verdict::Folded(fold) => self.fold(arrival, &fold)?,
             }
