@@ -454,7 +454,8 @@ impl Database {
             self.all("PRAGMA integrity_check(10)", [], |row| row.get::<_, String>(0))?;
         findings.retain(|finding| finding != "ok");
         let orphans = self.all("PRAGMA foreign_key_check", [], |row| row.get::<_, String>(0))?;
-        findings.extend(orphans.into_iter().take(10).map(|table| format!("orphaned row in {table}")));
+        findings
+            .extend(orphans.into_iter().take(10).map(|table| format!("orphaned row in {table}")));
         Ok(findings)
     }
 

@@ -12,6 +12,7 @@ mod desk;
 mod feeds;
 mod fetch;
 mod layers;
+mod line;
 mod simulation;
 mod support;
 mod writer;
