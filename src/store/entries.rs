@@ -195,8 +195,14 @@ impl Database {
     /// The published date of what an entry holds; `None` if it holds nothing or no date was given.
     pub(crate) fn entry_published_at(&self, holds: Holds) -> Result<Option<Timestamp>, Error> {
         let (sql, id) = match holds {
-            Holds::Article(id) => ("SELECT published_at FROM articles WHERE id = ?1", id.0),
-            Holds::Duplicate(id) => ("SELECT published_at FROM duplicates WHERE id = ?1", id.0),
+            Holds::Article(id) => (
+                "SELECT published_at FROM articles WHERE id = ?1 AND published_source <> 'clamped'",
+                id.0,
+            ),
+            Holds::Duplicate(id) => (
+                "SELECT published_at FROM duplicates WHERE id = ?1 AND published_source <> 'clamped'",
+                id.0,
+            ),
             Holds::Nothing => return Ok(None),
         };
         let mut statement = self.connection.prepare_cached(sql)?;

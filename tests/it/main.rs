@@ -14,6 +14,7 @@ mod feeds;
 mod fetch;
 mod golden;
 mod layers;
+mod line;
 mod reading;
 mod schema;
 mod simulation;

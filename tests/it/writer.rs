@@ -487,3 +487,48 @@ fn every_outcome_is_one_row_and_one_state() {
     );
     assert_eq!(desk.value("SELECT state, failures, error_kind FROM feed_health"), "gone|1|gone");
 }
+
+#[test]
+fn a_page_whose_guid_and_url_stand_on_every_entry_loses_none_of_them() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let entry = |n: u64| Entry::new("spotlight", &format!("Title {n}"), &story(n, 60));
+    let entries: Vec<Entry> = (0..4).map(entry).collect();
+    assert_eq!(desk.poll(feed, &entries).new, 4);
+    assert_eq!(desk.poll(feed, &entries).new, 0);
+    let next: Vec<Entry> = (1..5).map(entry).collect();
+    let report = desk.poll(feed, &next);
+    assert_eq!((report.new, report.revised), (1, 0), "the new one is no edit of the one that went");
+}
+
+#[test]
+fn an_entry_listed_twice_in_other_words_of_the_feed_stays_one() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let keyless = |n: u64| Entry::new("1", "Bridge", &story(n, 60)).url(None).guid(None);
+    // Author and tags differ: nothing a reader of title and text would see.
+    let entries = [keyless(1), keyless(1).by("B. Writer"), keyless(1).by("C. Writer"), keyless(2)];
+    assert_eq!(desk.poll(feed, &entries).new, 2);
+    for poll in 0..4 {
+        let report = desk.poll(feed, &entries);
+        assert_eq!((report.new, report.revised, report.duplicates), (0, 0, 0), "poll {poll}");
+    }
+}
+
+#[test]
+fn keyless_entries_of_one_text_and_other_dates_are_all_kept_and_stay() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let entries: Vec<Entry> = (1..4)
+        .map(|day| {
+            let entry = Entry::new("1", "Open late", "Until eight.").url(None).guid(None);
+            entry.published(&format!("2026-11-0{day}T08:00:00Z"))
+        })
+        .collect();
+    let first = desk.poll(feed, &entries);
+    assert_eq!(first.new + first.duplicates, 3);
+    for _ in 0..3 {
+        let report = desk.poll(feed, &entries);
+        assert_eq!((report.new, report.revised, report.duplicates), (0, 0, 0));
+    }
+}
