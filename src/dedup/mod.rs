@@ -7,6 +7,7 @@
 pub mod engine;
 pub mod index;
 pub mod signature;
+pub mod thresholds;
 pub mod tokens;
 pub mod verify;
 
@@ -16,7 +17,8 @@ pub use self::{
     engine::Engine,
     index::{Candidate, Index, Query, Via},
     signature::{Signature, Text},
-    verify::{Evidence, Reason, Side, Thresholds, Verification, verify},
+    thresholds::Thresholds,
+    verify::{Evidence, Reason, Side, Test, Verification, verify},
 };
 
 /// Against which texts an article is judged; its own feed decides.

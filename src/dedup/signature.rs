@@ -50,7 +50,11 @@ impl Signature {
         let (mut title, mut body) = (Vec::new(), Vec::with_capacity(text.body.len() / 5));
         tokenize(text.title, &mut title);
         tokenize(text.body, &mut body);
-        let passages = passages(&body);
+        Self::of_tokens(&title, &body)
+    }
+
+    pub(super) fn of_tokens(title: &[Token], body: &[Token]) -> Self {
+        let passages = passages(body);
         let has_fingerprint = body.len() >= MIN_TOKENS as usize;
         Self {
             fingerprint: if has_fingerprint {
@@ -58,8 +62,8 @@ impl Signature {
             } else {
                 Fingerprint(0)
             },
-            lead: if has_fingerprint { lead(&body) } else { Fingerprint(0) },
-            headline: headline(&title),
+            lead: if has_fingerprint { lead(body) } else { Fingerprint(0) },
+            headline: headline(title),
             passages: passages.into_boxed_slice(),
             tokens: body.len() as u32,
         }
@@ -138,8 +142,13 @@ fn simhash_of(features: impl Iterator<Item = u32>) -> Fingerprint {
 mod tests {
     use super::*;
 
+    /// A word for each number, no two alike.
     fn text(words: std::ops::Range<u32>) -> String {
-        words.map(|n| format!("w{} ", n.wrapping_mul(2_654_435_761) % 9973)).collect()
+        let letter = |n: u32| char::from(b'a' + (n % 26) as u8);
+        let word = |n: u32| {
+            [n / 676 * 7 + 3, n / 26 + n, n, n * 11].map(letter).iter().collect::<String>() + " "
+        };
+        words.map(word).collect()
     }
 
     fn of(body: &str) -> Signature {

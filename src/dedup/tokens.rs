@@ -108,7 +108,7 @@ impl Open {
     }
 
     fn letter(&mut self, c: u32, at: usize, is_capital: bool, into: &mut Vec<Token>) {
-        if self.mean > 0 {
+        if self.mean > 0 || self.is_number {
             self.close(at, into);
         }
         if self.length == 0 {
@@ -119,7 +119,7 @@ impl Open {
     }
 
     fn digit(&mut self, c: u32, at: usize, into: &mut Vec<Token>) {
-        if self.mean > 0 {
+        if !self.is_number {
             self.close(at, into);
         }
         self.is_number = true;

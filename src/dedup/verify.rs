@@ -1,55 +1,22 @@
 //! The rule: is one of two texts a copy of the other?
 //!
 //! In: two texts, furniture already cut, with feed and time. Out: yes or no, by which test, and the evidence.
-//! Both texts are laid beside each other: runs of three tokens and more that both have are found in order, and
-//! what stands between two such runs on both sides was *substituted*. docs/duplicates.md states the rule, gives
-//! the reason for each constant and shows how the results move when it is moved.
+//! The texts are laid beside each other and three questions asked. Did the facts stay the same? Do headline and
+//! opening agree? Is so much copied as that demands? docs/duplicates.md states the rule in full.
 
 use serde::Serialize;
 
 use super::{
-    Options,
-    signature::{MIN_TOKENS, Text},
+    Options, Thresholds,
+    signature::{Signature, Text},
     tokens::{Kind, Token, tokenize},
 };
 use crate::model::{FeedId, Timestamp};
 
 pub mod align;
+mod facts;
 
 use self::align::Alignment;
-
-/// The constants of the rule that were set by looking at data.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Thresholds {
-    /// Share of the shorter text that must stand in the longer one.
-    pub copied: f64,
-    /// Share of the longer text that must stand in the shorter one, where neither headline nor opening agrees.
-    pub whole: f64,
-    /// Share of a headline's words that must stand in the other headline for them to agree.
-    pub headline: f64,
-    /// Share of an opening that must stand in the other text for it to agree.
-    pub opening: f64,
-    /// Substituted numbers and names in a hundred tokens from which texts are two fillings of one template.
-    pub substituted: f64,
-    /// Texts with fewer tokens are judged by their headline.
-    pub min_tokens: u32,
-    /// Hours apart within which a headline alone can decide.
-    pub headline_hours: f64,
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        Self {
-            copied: 0.6,
-            whole: 0.6,
-            headline: 0.6,
-            opening: 0.6,
-            substituted: 3.0,
-            min_tokens: 12,
-            headline_hours: 72.0,
-        }
-    }
-}
 
 /// A text as one side of a comparison. Tokenised once, however often it is compared.
 #[derive(Clone, Debug)]
@@ -73,9 +40,26 @@ impl<'a> Side<'a> {
         Self { text, feed, at, title, body }
     }
 
+    /// The text's signature, without tokenising it again.
+    pub fn signature(&self) -> Signature {
+        Signature::of_tokens(&self.title, &self.body)
+    }
+
     /// Tokens of the body.
     pub fn tokens(&self) -> u32 {
         self.body.len() as u32
+    }
+
+    fn has(&self, token: &Token) -> bool {
+        self.title_has(token) || self.body.iter().any(|other| other.hash == token.hash)
+    }
+
+    fn title_has(&self, token: &Token) -> bool {
+        self.title.iter().any(|other| other.hash == token.hash)
+    }
+
+    fn word(&self, token: &Token) -> &'a str {
+        self.text.body.get(token.start as usize..token.end as usize).unwrap_or_default()
     }
 }
 
@@ -108,23 +92,52 @@ impl Reason {
     }
 }
 
+/// The test that decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Test {
+    /// Too many facts differ.
+    ChangedFacts,
+    /// One feed, hours apart, and the headlines' numbers differ: another issue.
+    OtherIssue,
+    /// Too few words to compare: the headline decides.
+    FewWords,
+    /// Headline and opening agree.
+    HeadlineAndOpening,
+    /// The headline agrees, the opening does not.
+    Headline,
+    /// The opening agrees, the headline does not.
+    Opening,
+    /// Neither agrees.
+    Neither,
+}
+
 /// What was seen, and which test decided: enough to explain the verdict without the texts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evidence {
-    /// Name of the test that decided, as in docs/duplicates.md.
-    pub test: &'static str,
+    /// The test that decided.
+    pub test: Test,
+    /// The copied share that it demanded; none where it demanded nothing that could be copied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needed: Option<f64>,
     /// Tokens of the shorter and the longer body.
     pub tokens: [u32; 2],
     /// Share of the shorter body that stands in the longer one, and the other way round.
     pub copied: [f64; 2],
-    /// Share of the shorter headline's words that stand in the other headline.
+    /// Tokens of the longest run that both have.
+    pub longest_run: u32,
+    /// Share of the headlines' words that both have, of the shorter headline.
     pub headline: f64,
+    /// Share of the longer text's headline that stands anywhere in the shorter text.
+    pub headline_within: f64,
     /// Share of each opening that stands in the other body: the shorter's and the longer's.
     pub opening: [f64; 2],
-    /// Places where one text has another number than the other.
-    pub substituted_numbers: u32,
-    /// Places where one text has another name than the other.
-    pub substituted_names: u32,
+    /// Facts that both have, and facts that stand in each other's place.
+    pub facts: [u32; 2],
+    /// Whether each headline has a number that the other text has not.
+    pub has_headline_number: bool,
+    /// Tokens of the shorter headline.
+    pub headline_tokens: u32,
     /// Hours between the two.
     pub hours_apart: f64,
     /// Whether both are of one feed.
@@ -142,88 +155,151 @@ pub struct Verification {
     pub similarity: f64,
     /// Share of the other (kept) text that the article holds.
     pub holds: f64,
-    /// Words of the article for each word of the other text.
+    /// Tokens of the article for each token of the other text.
     pub length_ratio: f64,
     /// What was seen.
     pub evidence: Evidence,
 }
 
-/// Compares an article with another text.
+/// Compares an article with another text. The verdict is the same with the sides exchanged.
 pub fn verify(article: &Side<'_>, other: &Side<'_>, options: &Options) -> Verification {
-    let is_shorter = article.body.len() <= other.body.len();
+    let is_shorter = precedes(article, other);
     let (short, long) = if is_shorter { (article, other) } else { (other, article) };
     let alignment = Alignment::of(&short.body, &long.body);
     let mut evidence = evidence(short, long, &alignment);
-    let (test, is_duplicate) = decide(&evidence, &options.thresholds);
-    evidence.test = test;
-    let by_headline = matches!(test, "headline" | "few_words");
-    let is_same_text =
-        alignment.short_covered == short.body.len() as u32 && short.body.len() == long.body.len();
-    let reason = match is_duplicate {
-        false => None,
-        true if by_headline => Some(Reason::SameHeadline),
-        true if is_same_text => Some(Reason::SameText),
-        true => Some(Reason::NearDuplicate),
+    let (test, needed, is_duplicate) = decide(&evidence, &options.thresholds);
+    (evidence.test, evidence.needed) = (test, needed);
+    let is_same_text = evidence.copied == [1.0, 1.0] && evidence.tokens[0] == evidence.tokens[1];
+    let reason = match (is_duplicate, test) {
+        (false, _) => None,
+        (true, Test::FewWords) => Some(Reason::SameHeadline),
+        (true, _) if is_same_text => Some(Reason::SameText),
+        (true, _) => Some(Reason::NearDuplicate),
     };
     Verification {
         is_duplicate,
         reason,
-        similarity: if by_headline { evidence.headline } else { evidence.copied[0] },
+        similarity: if test == Test::FewWords { evidence.headline } else { evidence.copied[0] },
         holds: evidence.copied[usize::from(is_shorter)],
         length_ratio: f64::from(article.tokens()) / f64::from(other.tokens().max(1)),
         evidence,
     }
 }
 
+/// Which side is laid beside the other: the shorter one; of equals, one and the same whoever came first.
+fn precedes(one: &Side<'_>, other: &Side<'_>) -> bool {
+    let key = |side: &Side<'_>| (side.body.len(), side.title.len());
+    key(one).cmp(&key(other)).then_with(|| one.text.body.cmp(other.text.body)).is_le()
+}
+
 fn evidence(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) -> Evidence {
-    let share = |part: u32, of: usize| f64::from(part) / (of.max(1)) as f64;
-    let (numbers, names) = alignment.substitutions(&short.body, &long.body);
+    let share = |part: u32, of: usize| rounded(f64::from(part) / of.max(1) as f64);
+    let [short_opening, long_opening] = alignment.openings(&short.body, &long.body);
+    let has_number = |side: &Side<'_>, other: &Side<'_>| {
+        side.title.iter().any(|token| token.kind == Kind::Number && !other.has(token))
+    };
     Evidence {
-        test: "",
+        test: Test::Neither,
+        needed: None,
         tokens: [short.tokens(), long.tokens()],
         copied: [
             share(alignment.short_covered, short.body.len()),
             share(alignment.long_covered, long.body.len()),
         ],
-        headline: headline_agreement(&short.title, &long.title),
-        opening: [alignment.short_opening(), alignment.long_opening()],
-        substituted_numbers: numbers,
-        substituted_names: names,
-        hours_apart: (short.at.seconds_since(long.at).abs()) as f64 / 3600.0,
+        longest_run: alignment.blocks.iter().map(|block| block.length).max().unwrap_or(0),
+        headline: rounded(headline_agreement(&short.title, &long.title)),
+        headline_within: share(
+            long.title.iter().filter(|token| short.has(token)).count() as u32,
+            long.title.len(),
+        ),
+        opening: [rounded(short_opening), rounded(long_opening)],
+        facts: facts::facts(short, long, alignment),
+        has_headline_number: has_number(short, long) && has_number(long, short),
+        headline_tokens: short.title.len().min(long.title.len()) as u32,
+        hours_apart: rounded(short.at.seconds_since(long.at).abs() as f64 / 3600.0),
         is_same_feed: short.feed == long.feed,
     }
 }
 
-fn decide(seen: &Evidence, limits: &Thresholds) -> (&'static str, bool) {
-    let has_headline = seen.headline >= limits.headline;
-    if seen.tokens[0] < limits.min_tokens.max(MIN_TOKENS) {
-        let decides =
-            seen.headline >= 1.0 && !seen.is_same_feed && seen.hours_apart <= limits.headline_hours;
-        return ("headline", decides);
-    }
-    let substituted = f64::from(seen.substituted_numbers + seen.substituted_names);
-    if substituted >= 3.0 && substituted * 100.0 >= limits.substituted * f64::from(seen.tokens[0]) {
-        return ("template", false);
-    }
-    if seen.copied[0] < limits.copied {
-        return ("little_copied", false);
-    }
-    let has_opening = seen.opening[0] >= limits.opening && seen.opening[1] >= limits.opening;
-    if seen.copied[1] >= limits.whole || has_headline || has_opening {
-        return ("copied", true);
-    }
-    ("part_of_another", false)
+/// Three decimals: what is decided is what is stored.
+fn rounded(share: f64) -> f64 {
+    (share * 1000.0).round() / 1000.0
 }
 
-/// Share of the shorter headline's distinct words that stand in the other.
+/// Share of the shorter headline's words that stand in the other.
 fn headline_agreement(one: &[Token], other: &[Token]) -> f64 {
     let (fewer, more) = if one.len() <= other.len() { (one, other) } else { (other, one) };
     let same =
         fewer.iter().filter(|token| more.iter().any(|other| other.hash == token.hash)).count();
-    if fewer.is_empty() { 0.0 } else { same as f64 / fewer.len() as f64 }
+    same as f64 / fewer.len().max(1) as f64
 }
 
-/// Whether a token carries a fact: a number or a name.
-fn is_fact(kind: Kind) -> bool {
-    matches!(kind, Kind::Number | Kind::Name)
+/// The rule. Which test decides, what it demands, and whether that is met.
+fn decide(seen: &Evidence, limits: &Thresholds) -> (Test, Option<f64>, bool) {
+    let [copied, copied_of_longer] = seen.copied;
+    let is_nearly_all = copied >= limits.nearly_all;
+    let is_series = seen.is_same_feed && seen.hours_apart > limits.series_hours;
+    if changed_share(seen) > may_change(seen, limits, is_nearly_all, is_series) {
+        return (Test::ChangedFacts, None, false);
+    }
+    if is_series && seen.has_headline_number {
+        return (Test::OtherIssue, None, false);
+    }
+    if seen.tokens[0] < limits.min_tokens {
+        let decides = seen.headline >= 1.0
+            && seen.headline_tokens >= limits.min_headline
+            && seen.hours_apart <= limits.series_hours
+            && !seen.is_same_feed;
+        return (Test::FewWords, None, decides);
+    }
+    let (test, needed) = match (has_headline(seen, limits), has_opening(seen, limits)) {
+        (true, true) if is_series => (Test::HeadlineAndOpening, limits.nearly_all),
+        (true, true) if seen.is_same_feed => (Test::HeadlineAndOpening, limits.most),
+        (true, true) => (Test::HeadlineAndOpening, limits.marked),
+        (false, false) if seen.is_same_feed => return (Test::Neither, None, false),
+        (false, false) => {
+            let is_met = (copied + copied_of_longer) / 2.0 >= limits.both_ways;
+            return (Test::Neither, Some(limits.both_ways), is_met);
+        }
+        (has_headline, _) => {
+            let needed = if seen.is_same_feed { limits.nearly_all } else { limits.most };
+            (if has_headline { Test::Headline } else { Test::Opening }, needed)
+        }
+    };
+    (test, Some(needed), copied >= needed)
+}
+
+fn changed_share(seen: &Evidence) -> f64 {
+    let [agreed, changed] = seen.facts.map(f64::from);
+    if changed > 0.0 { changed / (agreed + changed) } else { 0.0 }
+}
+
+/// The share of facts that a copy may change: the less of it is copied, and the more a series could read like
+/// this, the smaller.
+fn may_change(seen: &Evidence, limits: &Thresholds, is_nearly_all: bool, is_series: bool) -> f64 {
+    let is_short = seen.tokens[0] < limits.short;
+    match (is_nearly_all, seen.is_same_feed) {
+        (true, _) if is_short || is_series => limits.changed_few,
+        (true, false) => limits.changed,
+        (true, true) => limits.changed_some,
+        (false, false) if !is_short => limits.changed_some,
+        (false, _) => 0.0,
+    }
+}
+
+fn has_headline(seen: &Evidence, limits: &Thresholds) -> bool {
+    seen.headline >= limits.most
+}
+
+/// Under one headline it is enough that one text begins with what the other has, wherever: the rest is a standfirst
+/// or furniture. Otherwise both openings must stand in the other text, and the longer text must be about what the
+/// shorter is about, or a round-up that begins with the shorter text would pass.
+fn has_opening(seen: &Evidence, limits: &Thresholds) -> bool {
+    let [short, long] = seen.opening;
+    if has_headline(seen, limits) && !seen.is_same_feed {
+        return short.max(long) >= limits.most;
+    }
+    let is_about =
+        seen.headline >= limits.most || seen.headline_within.max(seen.copied[1]) >= limits.most;
+    short.min(long) >= limits.most && is_about
 }

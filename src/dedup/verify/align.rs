@@ -4,18 +4,20 @@
 //! order of the shorter text; a run that goes on where the last one stopped is preferred, then the next one
 //! further on, then any other.
 
-use super::{Kind, Token, is_fact};
+use std::ops::Range;
+
+use super::Token;
 use crate::dedup::signature::run_hash;
 
-/// Shortest run of equal tokens that counts as copied.
+/// Shortest run of equal tokens that counts as copied: two words meet by chance, three hardly.
 pub const RUN: usize = 3;
-/// Tokens at the head of a body that are its opening.
+/// Tokens at the head of a body that are its opening: a sentence.
 pub const OPENING: usize = 20;
-/// Longest stretch on either side that counts as a substitution.
-const MAX_GAP: usize = 6;
+/// Longest stretch on either side of which one may stand in the place of the other.
+const MAX_GAP: usize = 12;
 
 /// A run that both texts have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Block {
     /// Where it starts in the shorter text.
     pub short: u32,
@@ -25,6 +27,27 @@ pub struct Block {
     pub length: u32,
 }
 
+impl Block {
+    /// Its tokens in the shorter text.
+    pub fn short_range(&self) -> Range<usize> {
+        self.short as usize..(self.short + self.length) as usize
+    }
+
+    /// Its tokens in the longer text.
+    pub fn long_range(&self) -> Range<usize> {
+        self.long as usize..(self.long + self.length) as usize
+    }
+}
+
+/// A place where one text has something else than the other.
+#[derive(Clone, Debug)]
+pub struct Gap {
+    /// In the shorter text.
+    pub short: Range<usize>,
+    /// In the longer text.
+    pub long: Range<usize>,
+}
+
 /// Two texts laid beside each other.
 #[derive(Clone, Debug, Default)]
 pub struct Alignment {
@@ -32,76 +55,51 @@ pub struct Alignment {
     pub blocks: Vec<Block>,
     /// Tokens of the shorter text in blocks.
     pub short_covered: u32,
-    /// Tokens of the longer text in blocks.
+    /// Tokens of the longer text in blocks, each counted once.
     pub long_covered: u32,
-    short_opening: [u32; 2],
-    long_opening: [u32; 2],
+    long_opening: u32,
 }
 
 impl Alignment {
     /// Aligns two texts.
     pub fn of(short: &[Token], long: &[Token]) -> Self {
         let blocks = blocks(short, long);
-        let mut covered = vec![false; long.len()];
+        let mut is_covered = vec![false; long.len()];
         for block in &blocks {
-            covered[block.long as usize..(block.long + block.length) as usize].fill(true);
+            is_covered[block.long_range()].fill(true);
         }
-        let head = |covered: u32, length: usize| [covered, OPENING.min(length) as u32];
-        let short_head = blocks
-            .iter()
-            .map(|block| {
-                (block.short + block.length).min(OPENING as u32).saturating_sub(block.short)
-            })
-            .sum();
-        let long_head = covered.iter().take(OPENING).filter(|covered| **covered).count() as u32;
+        let count = |part: &[bool]| part.iter().filter(|covered| **covered).count() as u32;
         Self {
             short_covered: blocks.iter().map(|block| block.length).sum(),
-            long_covered: covered.iter().filter(|covered| **covered).count() as u32,
-            short_opening: head(short_head, short.len()),
-            long_opening: head(long_head, long.len()),
+            long_covered: count(&is_covered),
+            long_opening: count(&is_covered[..OPENING.min(long.len())]),
             blocks,
         }
     }
 
-    /// Share of the shorter text's opening that stands in the longer text.
-    pub fn short_opening(&self) -> f64 {
-        f64::from(self.short_opening[0]) / f64::from(self.short_opening[1].max(1))
+    /// Share of each text's opening that stands in the other text.
+    pub fn openings(&self, short: &[Token], long: &[Token]) -> [f64; 2] {
+        let within = |block: &Block| {
+            block.short_range().end.min(OPENING).saturating_sub(block.short as usize)
+        };
+        let short_opening: usize = self.blocks.iter().map(within).sum();
+        let share = |part: f64, text: &[Token]| part / OPENING.min(text.len()).max(1) as f64;
+        [share(short_opening as f64, short), share(f64::from(self.long_opening), long)]
     }
 
-    /// Share of the longer text's opening that stands in the shorter text.
-    pub fn long_opening(&self) -> f64 {
-        f64::from(self.long_opening[0]) / f64::from(self.long_opening[1].max(1))
+    /// What stands between two blocks that follow each other in both texts, and before the first and behind
+    /// the last, where both texts have something there and neither has much.
+    pub fn gaps(&self, short: usize, long: usize) -> impl Iterator<Item = Gap> + '_ {
+        let end = Block { short: short as u32, long: long as u32, length: 0 };
+        let before = std::iter::once(Block::default()).chain(self.blocks.iter().copied());
+        let after = self.blocks.iter().copied().chain([end]);
+        before.zip(after).filter_map(|(before, after)| {
+            let short = before.short_range().end..after.short as usize;
+            let long = before.long_range().end..after.long as usize;
+            let is_place = |range: &Range<usize>| range.start < range.end && range.len() <= MAX_GAP;
+            (is_place(&short) && is_place(&long)).then_some(Gap { short, long })
+        })
     }
-
-    /// Places between two blocks where numbers, and where names, were substituted.
-    pub fn substitutions(&self, short: &[Token], long: &[Token]) -> (u32, u32) {
-        let (mut numbers, mut names) = (0, 0);
-        for pair in self.blocks.windows(2) {
-            let (from, to) = (pair[0].short + pair[0].length, pair[1].short);
-            let (start, end) = (pair[0].long + pair[0].length, pair[1].long);
-            if end < start || (to - from) as usize > MAX_GAP || (end - start) as usize > MAX_GAP {
-                continue;
-            }
-            let (one, other) =
-                (&short[from as usize..to as usize], &long[start as usize..end as usize]);
-            if has_other(one, other, Kind::Number) {
-                numbers += 1;
-            } else if has_other(one, other, Kind::Name) {
-                names += 1;
-            }
-        }
-        (numbers, names)
-    }
-}
-
-/// Both sides have a token of this kind that the other side has not.
-fn has_other(one: &[Token], other: &[Token], kind: Kind) -> bool {
-    let lacks = |from: &[Token], within: &[Token]| {
-        from.iter()
-            .filter(|token| is_fact(token.kind) && token.kind == kind)
-            .any(|token| within.iter().all(|other| other.hash != token.hash))
-    };
-    lacks(one, other) && lacks(other, one)
 }
 
 fn blocks(short: &[Token], long: &[Token]) -> Vec<Block> {
@@ -109,19 +107,16 @@ fn blocks(short: &[Token], long: &[Token]) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let (mut at, mut next) = (0, 0);
     while at + RUN <= short.len() {
-        let hash = run_hash(&short[at..at + RUN]);
-        let Some(start) = table.place(hash, next) else {
-            at += 1;
-            continue;
-        };
-        let length = common_prefix(&short[at..], &long[start..]);
-        if length < RUN {
-            at += 1;
-            continue;
+        let place = table.place(run_hash(&short[at..at + RUN]), next);
+        let length = place.map_or(0, |start| common_prefix(&short[at..], &long[start..]));
+        match place {
+            Some(start) if length >= RUN => {
+                blocks.push(Block { short: at as u32, long: start as u32, length: length as u32 });
+                at += length;
+                next = start + length;
+            }
+            _ => at += 1,
         }
-        blocks.push(Block { short: at as u32, long: start as u32, length: length as u32 });
-        at += length;
-        next = start + length;
     }
     blocks
 }
@@ -134,7 +129,7 @@ fn common_prefix(one: &[Token], other: &[Token]) -> usize {
 struct RunTable {
     heads: Vec<u32>,
     next: Vec<u32>,
-    hashes: Vec<u64>,
+    hashes: Vec<u32>,
 }
 
 const NONE: u32 = u32::MAX;
@@ -143,7 +138,7 @@ const MAX_CHAIN: usize = 16;
 
 impl RunTable {
     fn of(text: &[Token]) -> Self {
-        let hashes: Vec<u64> = text.windows(RUN).map(run_hash).collect();
+        let hashes: Vec<u32> = text.windows(RUN).map(|run| run_hash(run) as u32).collect();
         let mut heads = vec![NONE; (2 * hashes.len()).next_power_of_two()];
         let mut next = vec![NONE; hashes.len()];
         for (at, hash) in hashes.iter().enumerate().rev() {
@@ -156,6 +151,7 @@ impl RunTable {
 
     /// Where the run stands: at `wanted` or the first place after it, else the first place of all.
     fn place(&self, hash: u64, wanted: usize) -> Option<usize> {
+        let hash = hash as u32;
         if self.hashes.get(wanted) == Some(&hash) {
             return Some(wanted);
         }
