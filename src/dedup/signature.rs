@@ -142,8 +142,13 @@ fn simhash_of(features: impl Iterator<Item = u32>) -> Fingerprint {
 mod tests {
     use super::*;
 
+    /// A word for each number, no two alike.
     fn text(words: std::ops::Range<u32>) -> String {
-        words.map(|n| format!("w{} ", n.wrapping_mul(2_654_435_761) % 9973)).collect()
+        let letter = |n: u32| char::from(b'a' + (n % 26) as u8);
+        let word = |n: u32| {
+            [n / 676 * 7 + 3, n / 26 + n, n, n * 11].map(letter).iter().collect::<String>() + " "
+        };
+        words.map(word).collect()
     }
 
     fn of(body: &str) -> Signature {
