@@ -122,7 +122,7 @@ impl<'a> Finder<'a> {
                 self.open = Some(entry);
                 return Ok(());
             }
-            self.push_endless(Span::new(entry.start, start))?;
+            self.push_endless(entry, start)?;
         }
         if self.outline.root.is_none() && !self.outline.is_page {
             self.declare(attributes);
@@ -143,8 +143,10 @@ impl<'a> Finder<'a> {
         is_empty: bool,
         (start, end): (usize, usize),
     ) -> bool {
-        if !local.eq_ignore_ascii_case(split_name(entry.name).1) {
-            return true;
+        let (_, outer) = split_name(entry.name);
+        if !local.eq_ignore_ascii_case(outer) {
+            // `<entry>` in an RSS item is content; `<item>` in a stray `<entry>` of an RSS feed is not.
+            return !self.is_own_word(local) || self.is_own_word(outer);
         }
         if is_empty {
             // It ends nothing; whoever counts entries counts it.
@@ -158,6 +160,12 @@ impl<'a> Finder<'a> {
         is_foreign
     }
 
+    /// Whether this kind of document calls its entries so.
+    fn is_own_word(&self, local: &str) -> bool {
+        let own = if self.outline.root == Some(Root::Atom) { "entry" } else { "item" };
+        local.eq_ignore_ascii_case(own)
+    }
+
     fn see_end(&mut self, name: &str, (start, end): (usize, usize)) -> Result<(), Error> {
         let (prefix, local) = split_name(name);
         let Some(mut entry) = self.open.take() else {
@@ -167,7 +175,7 @@ impl<'a> Finder<'a> {
             return Ok(());
         };
         if is_any(local, &CONTAINERS) {
-            return self.push_endless(Span::new(entry.start, start));
+            return self.push_endless(entry, start);
         }
         if !name.eq_ignore_ascii_case(entry.name) {
             self.open = Some(entry);
@@ -191,7 +199,7 @@ impl<'a> Finder<'a> {
 
     fn finish(mut self) -> Result<Outline, Error> {
         if let Some(entry) = self.open.take() {
-            self.push_endless(Span::new(entry.start, self.text.len()))?;
+            self.push_endless(entry, self.text.len())?;
         }
         self.outline.head = complement(&self.outline.entries, self.text.len());
         Ok(self.outline)
@@ -282,10 +290,15 @@ impl<'a> Finder<'a> {
         Ok(())
     }
 
-    /// Takes an entry whose end is missing, if there is anything in it.
-    fn push_endless(&mut self, entry: Span) -> Result<(), Error> {
-        let own_tag = memchr::memchr(b'>', entry.of(self.text).as_bytes()).map_or(0, |at| at + 1);
-        self.push_repaired(entry, own_tag)
+    /// Takes an entry whose end is missing, if there is anything in it, and those inside it.
+    fn push_endless(&mut self, mut entry: OpenEntry<'a>, end: usize) -> Result<(), Error> {
+        entry.inside.extend(entry.open_inside.iter().map(|start| Span::new(*start, end)));
+        for span in [Span::new(entry.start, end)].into_iter().chain(entry.inside) {
+            let bytes = span.of(self.text).as_bytes();
+            let own_tag = memchr::memchr(b'>', bytes).map_or(0, |at| at + 1);
+            self.push_repaired(span, own_tag)?;
+        }
+        Ok(())
     }
 
     /// Takes an entry if an element begins in it after its first `skip` bytes.
