@@ -92,9 +92,17 @@ fn conditional(requests: &[Recorded]) -> Vec<bool> {
     requests.iter().map(Recorded::is_conditional).collect()
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what servers send is dated by the clock that the program reads"
+)]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
 /// RSS whose newest item is `age` seconds old, the others `gap` apart.
 fn dated_rss(name: &str, age: i64, gap: i64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
+    let now = now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
     let items: String = (0..8)
         .map(|n| {
             let at = UNIX_EPOCH + Duration::from_secs((now - age - n * gap) as u64);
@@ -339,8 +347,7 @@ fn an_automatic_interval_follows_the_feed_between_its_bounds() {
 #[test]
 fn servers_and_documents_set_lower_bounds() {
     let plain = || Reply::feed(rss(&["one"]));
-    let date_in =
-        |seconds: u64| httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(seconds));
+    let date_in = |seconds: u64| httpdate::fmt_http_date(now() + Duration::from_secs(seconds));
     let sy = "<sy:updatePeriod xmlns:sy=\"http://purl.org/rss/1.0/modules/syndication/\">daily</sy:updatePeriod>\
               <sy:updateFrequency xmlns:sy=\"http://purl.org/rss/1.0/modules/syndication/\">8</sy:updateFrequency>";
     let max_age = "max_age";
@@ -435,7 +442,7 @@ fn retry_after_is_an_order_for_every_failure_and_for_once_all_too() {
 
 #[test]
 fn a_retry_after_may_be_a_date_and_absurd_ones_are_bounded_and_logged() {
-    let in_two_hours = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(7_200));
+    let in_two_hours = httpdate::fmt_http_date(now() + Duration::from_secs(7_200));
     let week = 7 * DAY;
     for (value, shortest, longest, is_absurd) in [
         (in_two_hours.as_str(), 7_195, 7_930, false),
@@ -776,6 +783,7 @@ fn connections_are_kept_where_a_host_has_several_feeds() {
     }
     round(&program).expect(0);
     assert_eq!((server.log().len(), server.connections()), (10, 1));
+    assert!(server.log().iter().all(|request| request.connection == 0));
 }
 
 // Requests.
@@ -888,6 +896,58 @@ fn a_feed_has_its_own_user_agent_and_proxy() {
     round(&program).expect(0);
     assert_eq!(server.log()[0].header("user-agent").as_deref(), Some("Reader of the Gazette"));
     assert_eq!(proxy.log().len(), 1);
+}
+
+#[test]
+fn robots_txt_is_asked_for_pages_only_before_the_first_and_obeyed() {
+    let server = Server::start();
+    let links = [
+        "http://news.example/open/1",
+        "http://news.example/private/2",
+        "http://news.example/open/3",
+    ];
+    let items: String = links
+        .iter()
+        .map(|link| format!("<item><title>About {link}</title><link>{link}</link><description>Short.</description></item>"))
+        .collect();
+    let feed = format!("<rss version=\"2.0\"><channel><title>Pages</title>{items}</channel></rss>");
+    server.always("http://news.example/feed", Reply::feed(feed));
+    let robots = Reply::status(200).body("User-agent: *\nDisallow: /private/\n");
+    server.always("http://news.example/robots.txt", robots);
+    let paragraph = "A paragraph of the article that says a good deal more than the feed's own short text did. ";
+    for link in links {
+        let html = format!(
+            "<html><body><article><h1>About {link}</h1><p>{}</p></article></body></html>",
+            paragraph.repeat(12)
+        );
+        server.always(link, Reply::status(200).header("Content-Type", "text/html").body(html));
+    }
+    let program = proxied(&server).feed_at("http://news.example/feed", "content.source = \"page\"");
+    rounds(&program, 2);
+    let asked: Vec<String> =
+        server.log().into_iter().map(|it| it.target.replace("http://news.example", "")).collect();
+    assert_eq!(asked, ["/feed", "/robots.txt", "/open/1", "/open/3", "/feed"]);
+}
+
+#[test]
+fn feeds_explain_says_which_rule_set_the_next_poll() {
+    let server = Server::start();
+    let document = rss_with("<ttl>30</ttl><skipHours><hour>99</hour></skipHours>");
+    server.always("/feed", Reply::feed(document).header("Cache-Control", "max-age=7200"));
+    let program = one_feed(&server, "/feed", "poll.interval = \"15m\"");
+    round(&program).expect(0);
+    let explained = program.run(&["feeds", "explain", "1"]).expect(0).stdout;
+    for words in [
+        "last poll",
+        "set by max_age",
+        "poll.interval = 15 min",
+        "max-age less Age: 2 h",
+        "ttl",
+        "jitter",
+        "200",
+    ] {
+        assert!(explained.contains(words), "{words}: {explained}");
+    }
 }
 
 // Once.
