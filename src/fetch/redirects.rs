@@ -234,6 +234,7 @@ fn check_chain(chain: &[Hop], target: &Url, max_redirects: usize) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use reqwest::header::HeaderValue;
 
     use super::*;
@@ -269,5 +270,20 @@ mod tests {
         assert!(check_chain(&chain, &url("http://c/"), 2).is_ok());
         assert!(check_chain(&chain, &url("http://a/"), 9).is_err());
         assert!(check_chain(&chain, &url("http://c/"), 1).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_location_leads_out_of_http(location in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let mut fields = HeaderMap::new();
+            if let Ok(location) = HeaderValue::from_bytes(&location) {
+                fields.insert(LOCATION, location);
+            }
+            if let Ok(target) = redirect_target(&Url::parse("https://a.example/x").unwrap(), &fields) {
+                prop_assert!(matches!(target.scheme(), "http" | "https"));
+                prop_assert!(target.username().is_empty() && target.password().is_none());
+                prop_assert!(target.fragment().is_none() && target.host().is_some());
+            }
+        }
     }
 }
