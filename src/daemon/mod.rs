@@ -153,6 +153,8 @@ fn take_up(db: &mut Database, config: &Config, spread: bool, now: Timestamp) -> 
     // The first polls of many new feeds: 60 s for each thousand.
     let spread_seconds = if spread { i64::try_from(rows.len() * 60 / 1_000)? } else { 0 };
     db.sync_feeds(&rows, spread_seconds, now)?;
+    // The clock may have been set back while nobody ran.
+    db.reanchor(now)?;
     Ok(())
 }
 

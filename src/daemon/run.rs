@@ -30,6 +30,8 @@ use crate::{
 
 /// The database is looked at this often even if nothing is expected: other processes write to it too.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// After a poll has ended, due feeds are looked for this soon.
+const CLAIM_SOON: Duration = Duration::from_secs(1);
 /// Running polls may take this long after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(3);
 /// Between two rounds of housekeeping.
@@ -238,6 +240,8 @@ impl<'a> Loop<'a> {
             tokio::select! {
                 ended = self.rounds.ended(), if !self.rounds.running.is_empty() => {
                     ended?;
+                    // Its feed may be due again before any that was looked for when it was claimed.
+                    self.next_claim = self.next_claim.min(Instant::now() + CLAIM_SOON);
                     self.next_status = self.next_status.min(Instant::now() + STATUS_SOON);
                 }
                 Some(ended) = self.chores.join_next(), if !self.chores.is_empty() => {
