@@ -132,7 +132,12 @@ fn folded(copy: &FullDuplicate, article: &FullArticle) -> String {
     }
     let kept = &copy.evidence["kept"];
     if kept.is_object() {
-        let _ = write!(text, "\nagainst article {} itself:\n{}", copy.article_id, comparison_tree(kept));
+        let _ = write!(
+            text,
+            "\nagainst article {} itself:\n{}",
+            copy.article_id,
+            comparison_tree(kept)
+        );
     }
     for comparison in list(&copy.evidence, "refused") {
         let _ = write!(

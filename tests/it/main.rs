@@ -11,6 +11,7 @@ mod conduct;
 mod config;
 mod damage;
 mod desk;
+mod docs;
 mod feeds;
 mod fetch;
 mod golden;
