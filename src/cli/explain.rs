@@ -130,6 +130,15 @@ fn folded(copy: &FullDuplicate, article: &FullArticle) -> String {
     if matched.is_object() {
         let _ = write!(text, "\nmatched {}:\n{}", target(matched), comparison_tree(matched));
     }
+    let kept = &copy.evidence["kept"];
+    if kept.is_object() {
+        let _ = write!(
+            text,
+            "\nagainst article {} itself:\n{}",
+            copy.article_id,
+            comparison_tree(kept)
+        );
+    }
     for comparison in list(&copy.evidence, "refused") {
         let _ = write!(
             text,
@@ -138,7 +147,7 @@ fn folded(copy: &FullDuplicate, article: &FullArticle) -> String {
             comparison_tree(comparison)
         );
     }
-    let rest = without(&copy.evidence, &["matched", "refused", "compared"]);
+    let rest = without(&copy.evidence, &["matched", "kept", "refused", "compared"]);
     let _ = write!(text, "\n{}", tree(&rest, 0));
     for cut in copy.cuts.as_array().map(Vec::as_slice).unwrap_or_default() {
         let word = |key: &str| printable(cut[key].as_str().unwrap_or_default());

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::{DocumentKind, Exit, Global, InspectArguments, load_or_defaults, now, output};
 use crate::{
-    config::{Config, FeedUrl},
+    config::{Config, Feed, FeedUrl},
     fetch::{FetchOptions, Fetcher, Purpose, Request, Secret},
     model::{Article, Cut, Document, Known, ParsedFeed, Timestamp},
     normalize::{self, FeedContext},
@@ -73,7 +73,8 @@ fn read(input: impl Read) -> io::Result<Vec<u8>> {
 
 fn fetch(url: &str, kind: DocumentKind, config: &Config) -> anyhow::Result<Document> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let options = fetch_options(config);
+    let feed = config.feeds.iter().find(|feed| feed.url.as_str() == url);
+    let options = feed.map_or_else(|| fetch_options(config), Feed::fetch_options);
     let purpose = if kind == DocumentKind::Page { Purpose::Page } else { Purpose::Feed };
     let request = Request { purpose, ..Request::feed(url, &options, now()) };
     let fetcher = Fetcher::new(crate::fetch::Options::default());
@@ -84,6 +85,7 @@ fn fetch(url: &str, kind: DocumentKind, config: &Config) -> anyhow::Result<Docum
     Ok(Document { bytes, content_type, url: fetched.final_url })
 }
 
+/// For a URL that no configured feed has: what `[fetch]` says of all.
 fn fetch_options(config: &Config) -> FetchOptions {
     FetchOptions {
         user_agent: config.fetch.user_agent.clone(),
@@ -110,7 +112,7 @@ fn print(global: &Global, value: &impl Serialize) -> anyhow::Result<()> {
 
 /// A feed document as it is printed.
 #[derive(Debug, Serialize)]
-struct Feed {
+struct InspectedFeed {
     format: String,
     title: Option<String>,
     site_url: Option<String>,
@@ -159,7 +161,7 @@ impl From<Article> for FeedEntry {
     }
 }
 
-fn feed(document: &Document, now: Timestamp) -> Result<Feed, parse::Error> {
+fn feed(document: &Document, now: Timestamp) -> Result<InspectedFeed, parse::Error> {
     let limits = parse::Limits::default();
     let ParsedFeed { format, title, site_url, language, entries, repairs, .. } =
         parse::parse(document, &Known::default(), &limits)?;
@@ -175,7 +177,7 @@ fn feed(document: &Document, now: Timestamp) -> Result<Feed, parse::Error> {
         .iter()
         .map(|entry| FeedEntry::from(normalize::normalize(entry, &context, &options, now)))
         .collect();
-    Ok(Feed { format, title, site_url, language, entries, repairs })
+    Ok(InspectedFeed { format, title, site_url, language, entries, repairs })
 }
 
 /// A web page as it is printed.

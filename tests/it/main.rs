@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     reason = "a test that cannot go on fails where it stands, helpers included"
 )]
+#![allow(unreachable_pub, reason = "what tests share is public to them, and nobody else sees it")]
 
 mod bodies;
 mod cli;
@@ -10,6 +11,7 @@ mod conduct;
 mod config;
 mod damage;
 mod desk;
+mod docs;
 mod feeds;
 mod fetch;
 mod golden;
