@@ -45,6 +45,9 @@ const CLAIMED_AHEAD: usize = 4;
 /// Polls that may wait for the writer.
 const WRITER_QUEUE: usize = 256;
 
+/// How the claims of daemons begin, in the column `claimed_by`.
+const DAEMON: &str = "run";
+
 /// The time.
 #[expect(clippy::disallowed_methods, reason = "this is the edge at which the clock is read")]
 pub fn now() -> Timestamp {
@@ -85,6 +88,12 @@ impl Service {
         let mut db = Database::open(&options)?;
         take_up(&mut db, config, spread, now())?;
         db.set_search(config.search())?;
+        let kind = if spread { DAEMON } else { "once" };
+        if spread {
+            // There is one daemon at a time: what an earlier one held it can hold no longer.
+            db.void_claims(DAEMON)?;
+        }
+        let by = format!("{kind}:{}:{}", std::process::id(), now().unix_seconds());
         let (writer, thread) = writer::spawn(db, config.window_seconds(), WRITER_QUEUE)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let cx = Context {
@@ -96,7 +105,7 @@ impl Service {
         let service = Self {
             cx,
             settings: RwLock::default(),
-            by: format!("{}:{}", std::process::id(), now().unix_seconds()).into(),
+            by: by.into(),
             concurrency: config.fetch.concurrency as usize,
             per_host_limit: per_host_limit(&config.fetch),
             metrics,
@@ -278,6 +287,7 @@ impl<'a> Rounds<'a> {
 /// The one line that a poll leaves in the log. A feed that keeps failing is warned of once an hour at most.
 fn log(feed: &FeedState, report: &PollReport) {
     let PollReport {
+        outcome,
         http_status,
         body_bytes,
         entries,
@@ -286,26 +296,40 @@ fn log(feed: &FeedState, report: &PollReport) {
         duplicates,
         duration_ms,
         next_poll_at,
+        failures,
         ..
     } = report;
-    let outcome = report.outcome;
-    match (&report.error_kind, &report.error) {
-        (Some(kind), error) if report.is_warning => tracing::warn!(
-            http_status, outcome, error_kind = kind, error = error.as_deref().unwrap_or_default(),
-            failures = report.failures, duration_ms, next_poll_at = %next_poll_at, "poll failed",
-        ),
-        (Some(kind), error) => tracing::info!(
-            http_status, outcome, error_kind = kind, error = error.as_deref().unwrap_or_default(),
-            failures = report.failures, duration_ms, next_poll_at = %next_poll_at, "poll failed",
-        ),
-        (None, _) => tracing::info!(
-            http_status, outcome, body_bytes, entries, new, revised, duplicates, duration_ms,
-            next_poll_at = %next_poll_at, "polled",
-        ),
+    let (outcome, next_poll_at, url) = (*outcome, tracing::field::display(next_poll_at), &feed.url);
+    if let Some(error_kind) = &report.error_kind {
+        // It may quote what a server sent.
+        let error = printable(report.error.as_deref().unwrap_or_default());
+        macro_rules! failed {
+            ($level:ident) => {
+                tracing::$level!(
+                    http_status, outcome, error_kind, error, failures, duration_ms, next_poll_at,
+                    "poll of {url} failed: {error}",
+                )
+            };
+        }
+        if report.is_warning { failed!(warn) } else { failed!(info) }
+    } else {
+        tracing::info!(
+            http_status, outcome, body_bytes, entries, new, revised, duplicates, duration_ms, next_poll_at,
+            "polled {url}: {new} new, {revised} revised, {duplicates} duplicates",
+        );
     }
-    if feed.schedule.failures > 0 && report.failures == 0 {
-        tracing::info!(failures = feed.schedule.failures, "answers again");
+    if feed.schedule.failures > 0 && *failures == 0 {
+        tracing::info!(failures = feed.schedule.failures, "{url} answers again");
     }
+}
+
+/// One line without control characters, so that no feed can write to a terminal or break a line of the log.
+fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
 }
 
 fn count(metrics: &Metrics, report: &PollReport) {

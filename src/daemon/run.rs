@@ -16,7 +16,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Lock, Rounds, Service, Wait, chain, lock, now, take_up, vitals::Vitals};
+use super::{LEASE_SECONDS, Lock, Rounds, Service, Wait, chain, lock, now, take_up, vitals::Vitals};
 use crate::{
     config::{self, Config},
     health::Phase,
@@ -32,6 +32,8 @@ use crate::{
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// After a poll has ended, due feeds are looked for this soon.
 const CLAIM_SOON: Duration = Duration::from_secs(1);
+/// Claims are renewed long before they run out: their feeds may wait for a slow host.
+const RENEW_EVERY: Duration = Duration::from_secs(LEASE_SECONDS.unsigned_abs() / 3);
 /// Running polls may take this long after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(3);
 /// Between two rounds of housekeeping.
@@ -209,6 +211,7 @@ struct Loop<'a> {
     next_housekeeping: Instant,
     next_check: Instant,
     next_status: Instant,
+    next_renewal: Instant,
     /// The wall and the steady clock at one moment: they drift apart when somebody sets the wall clock.
     clocks: (Timestamp, Instant),
 }
@@ -224,6 +227,7 @@ impl<'a> Loop<'a> {
             next_housekeeping: at + Duration::from_secs(60),
             next_check: at,
             next_status: at,
+            next_renewal: at + RENEW_EVERY,
             clocks: (now(), at),
             service,
             path,
@@ -295,7 +299,13 @@ impl<'a> Loop<'a> {
             self.show_status().await?;
             self.next_status = at + STATUS_EVERY;
         }
-        wake = wake.min(self.next_status);
+        if at >= self.next_renewal {
+            let (by, until) = (Arc::clone(&self.service.by), now().plus_seconds(LEASE_SECONDS));
+            let renew = move |state: &mut writer::State| state.db.renew_claims(&by, until);
+            self.service.cx.writer.call(renew).await??;
+            self.next_renewal = at + RENEW_EVERY;
+        }
+        wake = wake.min(self.next_status).min(self.next_renewal);
         Ok(wake.max(at + Duration::from_millis(1)))
     }
 

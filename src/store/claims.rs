@@ -235,6 +235,18 @@ impl Database {
         })
     }
 
+    /// Gives back every claim whose holder's name begins with `kind` and a colon.
+    pub fn void_claims(&mut self, kind: &str) -> Result<(), Error> {
+        self.transaction(|db| {
+            db.connection.execute(
+                "UPDATE feeds SET claimed_by = NULL, claimed_until = NULL
+                 WHERE claimed_until IS NOT NULL AND claimed_by LIKE ?1 || ':%'",
+                [kind],
+            )?;
+            Ok(())
+        })
+    }
+
     /// Lengthens the claims that this process holds.
     pub fn renew_claims(&mut self, by: &str, until: Timestamp) -> Result<(), Error> {
         self.transaction(|db| {

@@ -367,7 +367,12 @@ impl Database {
             "SELECT id FROM feeds WHERE url = ?1 OR effective_url = ?1 OR name = ?1 OR CAST(id AS TEXT) = ?1
              ORDER BY removed_at IS NOT NULL, id LIMIT 1",
         )?;
-        let found = statement.query_row([wanted], |row| row.get(0)).optional()?;
+        // As people write it, and as it is stored.
+        let wanted_url = match wanted.strip_prefix("file:/") {
+            Some(path) if !path.starts_with('/') => format!("file:///{path}"),
+            _ => wanted.to_owned(),
+        };
+        let found = statement.query_row([&wanted_url], |row| row.get(0)).optional()?;
         found.ok_or_else(|| Error::NotFound { what: "feed", id: wanted.to_owned() })
     }
 

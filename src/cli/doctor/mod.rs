@@ -71,10 +71,7 @@ impl Finding {
 }
 
 pub(super) fn doctor(global: &Global) -> anyhow::Result<Exit> {
-    let config = match load(global) {
-        Ok(config) => config,
-        Err(exit) => return Ok(exit),
-    };
+    let config = load(global)?;
     let mut findings = vec![configuration(&config, global)];
     findings.extend(files::look(global.path(), &config));
     findings.extend(database::look(&config, now()));
