@@ -42,6 +42,8 @@ use crate::{
 const LEASE_SECONDS: i64 = 600;
 /// Feeds claimed ahead of their turn, for each poll that may run.
 const CLAIMED_AHEAD: usize = 4;
+/// Begins the name under which a daemon claims feeds.
+const DAEMON: &str = "run:";
 /// Polls that may wait for the writer.
 const WRITER_QUEUE: usize = 256;
 
@@ -72,18 +74,25 @@ impl Service {
     /// # Errors
     ///
     /// The database cannot be opened, upgraded or written.
-    pub fn start(config: &Config, spread: bool) -> anyhow::Result<Self> {
-        Self::start_with(config, config.store_options(), spread, Arc::new(Metrics::new(now())))
+    pub fn start(config: &Config, is_daemon: bool) -> anyhow::Result<Self> {
+        Self::start_with(config, config.store_options(), is_daemon, Arc::new(Metrics::new(now())))
     }
 
     fn start_with(
         config: &Config,
         options: store::Options,
-        spread: bool,
+        is_daemon: bool,
         metrics: Arc<Metrics>,
     ) -> anyhow::Result<Self> {
         let mut db = Database::open(&options)?;
-        take_up(&mut db, config, spread, now())?;
+        // Only the holder of the lock comes here as a daemon.
+        if is_daemon && db.release_claims_of_dead(DAEMON)? > 0 {
+            tracing::info!(
+                "an earlier daemon was killed: the feeds that it had claimed are free again"
+            );
+        }
+        let kind = if is_daemon { DAEMON } else { "once:" };
+        take_up(&mut db, config, is_daemon, now())?;
         db.set_search(config.search())?;
         let (writer, thread) = writer::spawn(db, config.window_seconds(), WRITER_QUEUE)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -96,7 +105,7 @@ impl Service {
         let service = Self {
             cx,
             settings: RwLock::default(),
-            by: format!("{}:{}", std::process::id(), now().unix_seconds()).into(),
+            by: format!("{kind}{}:{}", std::process::id(), now().unix_seconds()).into(),
             concurrency: config.fetch.concurrency as usize,
             per_host_limit: per_host_limit(&config.fetch),
             metrics,
@@ -316,7 +325,10 @@ fn count(metrics: &Metrics, report: &PollReport) {
         entries: report.entries.into(),
         new: report.new.into(),
         revised: report.revised.into(),
-        duplicates: &duplicates.iter().map(|(reason, n)| (*reason, (*n).into())).collect::<Vec<_>>(),
+        duplicates: &duplicates
+            .iter()
+            .map(|(reason, n)| (*reason, (*n).into()))
+            .collect::<Vec<_>>(),
         decisions: &report.decisions,
     });
 }

@@ -235,6 +235,18 @@ impl Database {
         })
     }
 
+    /// Frees what daemons before this one had claimed when they were killed. `kind` begins the name of every daemon;
+    /// sound only for the one that holds the lock, since no other one lives then.
+    pub fn release_claims_of_dead(&mut self, kind: &str) -> Result<usize, Error> {
+        self.transaction(|db| {
+            let mut statement = db.connection.prepare_cached(
+                "UPDATE feeds SET claimed_by = NULL, claimed_until = NULL
+                 WHERE claimed_until IS NOT NULL AND substr(claimed_by, 1, length(?1)) = ?1",
+            )?;
+            Ok(statement.execute([kind])?)
+        })
+    }
+
     /// Lengthens the claims that this process holds.
     pub fn renew_claims(&mut self, by: &str, until: Timestamp) -> Result<(), Error> {
         self.transaction(|db| {
