@@ -116,9 +116,11 @@ fn serve_demo(server: &Server) -> (Program, Vec<String>) {
         .collect();
     names.sort();
     let mut program = Program::new().settings(SETTINGS);
-    for name in &names {
+    for (number, name) in names.iter().enumerate() {
         let path = format!("/{name}");
-        server.always(&path, Reply::feed(fs::read(folder.join(name)).unwrap()));
+        // One after the other: a kill in between finds some written, some under way, some not begun.
+        let delay = Duration::from_millis(20 * number as u64);
+        server.always(&path, Reply::feed(fs::read(folder.join(name)).unwrap()).after(delay));
         program = program.feed_at(&server.url(&path), &format!("name = \"{name}\""));
     }
     (program, names)
@@ -185,7 +187,9 @@ fn a_kill_at_any_moment_loses_nothing_and_doubles_nothing() {
         let server = Server::start();
         let (program, names) = serve_demo(&server);
         let daemon = Daemon::start(&program);
-        until("so many were asked", || server.log().len() >= moment);
+        until("so many have answered", || {
+            server.log().iter().filter(|request| request.ended.is_some()).count() >= moment
+        });
         daemon.kill();
 
         let daemon = Daemon::ready(&program);
