@@ -2,7 +2,11 @@
 //!
 //! `cargo bench --bench writer -- [FEEDS [ENTRIES]]`. Input is made here, cleaned and signed before the clock
 //! starts; what is measured is the writer's thread with a real file, `fsync` included in wall time only.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that cannot go on stops, and prints")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark that cannot go on stops, and prints"
+)]
 
 use std::{fs, sync::Arc, time::Instant};
 
@@ -35,8 +39,8 @@ impl Random {
 /// A body of words drawn as in a language: few are frequent, most are rare.
 fn body(seed: u64, words: usize) -> String {
     const SYLLABLES: [&str; 24] = [
-        "ka", "ro", "mi", "ten", "lu", "sor", "vi", "pel", "da", "gor", "ne", "bis", "tu", "fal", "we", "zin", "an",
-        "el", "ur", "is", "om", "qua", "str", "ed",
+        "ka", "ro", "mi", "ten", "lu", "sor", "vi", "pel", "da", "gor", "ne", "bis", "tu", "fal",
+        "we", "zin", "an", "el", "ur", "is", "om", "qua", "str", "ed",
     ];
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut text = String::with_capacity(words * 7);
@@ -65,7 +69,9 @@ fn arrival(feed: u64, entry: u64, copy_of: Option<u64>, at: Timestamp) -> Arriva
         text = format!("HOLM (Agency {feed}) {text} Reporting by desk {feed}.");
     }
     let title = body(seed ^ 0xabcd, 9).replace('\n', " ");
-    let url = format!("https://feed{feed}.example/2026/11/23/article-{entry}-with-a-slug-of-usual-length");
+    let url = format!(
+        "https://feed{feed}.example/2026/11/23/article-{entry}-with-a-slug-of-usual-length"
+    );
     Arrival::of(Article {
         guid: Some(url.clone()),
         url: Some(url),
@@ -116,12 +122,16 @@ fn measure<T>(name: &str, per: usize, work: impl FnOnce() -> T) -> T {
     let (cpu, clock) = (cpu_seconds(), Instant::now());
     let done = work();
     let (cpu, wall) = (cpu_seconds() - cpu, clock.elapsed().as_secs_f64());
-    println!("{name:<44} {:>8.1} us CPU each  {cpu:>7.3} s CPU {wall:>7.3} s wall", cpu * 1e6 / per as f64);
+    println!(
+        "{name:<44} {:>8.1} us CPU each  {cpu:>7.3} s CPU {wall:>7.3} s wall",
+        cpu * 1e6 / per as f64
+    );
     done
 }
 
 fn main() {
-    let numbers: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let numbers: Vec<usize> =
+        std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let feeds = numbers.first().copied().unwrap_or(500);
     let entries = numbers.get(1).copied().unwrap_or(30);
     for (scope, search) in [(Scope::Off, "off"), (Scope::All, "off"), (Scope::All, "full")] {
@@ -152,7 +162,8 @@ fn run(feeds: usize, entries: usize, scope: Scope, search: &str) {
         let count = if round == 0 { entries } else { 1 };
         (first..first + count)
             .map(|entry| {
-                let copied = (entry % 10 == 9 && feed > 1).then(|| (feed as u64 - 1) * 1_000_000 + entry as u64 - 1);
+                let copied = (entry % 10 == 9 && feed > 1)
+                    .then(|| (feed as u64 - 1) * 1_000_000 + entry as u64 - 1);
                 arrival(feed as u64, entry as u64, copied, now)
             })
             .collect()
@@ -183,16 +194,20 @@ fn run(feeds: usize, entries: usize, scope: Scope, search: &str) {
         });
     };
     let changed = |feed: usize, arrivals: Vec<Arrival>, unchanged: Vec<u64>, at: Timestamp| {
-        let listing = Listing { format: "rss 2.0".to_owned(), arrivals, unchanged, ..Listing::default() };
+        let listing =
+            Listing { format: "rss 2.0".to_owned(), arrivals, unchanged, ..Listing::default() };
         poll(FeedId(feed as i64), at, Outcome::Changed(Box::new(listing)), &options)
     };
     let at = |round: i64| now.plus_seconds(round * 86_400);
 
-    let polls: Vec<Poll> = (1..=feeds).map(|feed| changed(feed, listing(feed, 0), Vec::new(), now)).collect();
+    let polls: Vec<Poll> =
+        (1..=feeds).map(|feed| changed(feed, listing(feed, 0), Vec::new(), now)).collect();
     measure("claim", feeds, || runtime.block_on(writer.claim_due(claim(), now)).unwrap());
     measure("first poll, an article", feeds * entries, || record(polls));
 
-    let polls = (1..=feeds).map(|feed| poll(FeedId(feed as i64), at(1), Outcome::Unchanged, &options)).collect();
+    let polls = (1..=feeds)
+        .map(|feed| poll(FeedId(feed as i64), at(1), Outcome::Unchanged, &options))
+        .collect();
     measure("claim again", feeds, || runtime.block_on(writer.claim_due(claim(), at(1))).unwrap());
     measure("unchanged, a poll", feeds, || record(polls));
 
@@ -203,7 +218,8 @@ fn run(feeds: usize, entries: usize, scope: Scope, search: &str) {
     });
     let polls = (1..=feeds)
         .map(|feed| {
-            let unchanged = (0..entries as u64).map(|entry| feed as u64 * 1_000_000 + entry).collect();
+            let unchanged =
+                (0..entries as u64).map(|entry| feed as u64 * 1_000_000 + entry).collect();
             changed(feed, listing(feed, 1), unchanged, at(2))
         })
         .collect();
@@ -213,8 +229,15 @@ fn run(feeds: usize, entries: usize, scope: Scope, search: &str) {
     let (file, log) = db.sizes();
     let path = db.path().to_owned();
     drop(db);
-    let (writer, thread) = writer::spawn(Database::open(&store::Options { path, ..store::Options::new("") }).unwrap(), window, 8).unwrap();
-    let texts = measure("load the index, a text", feeds * entries, || runtime.block_on(writer.load_index(at(2))).unwrap());
+    let (writer, thread) = writer::spawn(
+        Database::open(&store::Options { path, ..store::Options::new("") }).unwrap(),
+        window,
+        8,
+    )
+    .unwrap();
+    let texts = measure("load the index, a text", feeds * entries, || {
+        runtime.block_on(writer.load_index(at(2))).unwrap()
+    });
     drop(writer);
     drop(thread.join().unwrap());
     println!("{texts} texts in the index, file {} kB, log {} kB", file / 1024, log / 1024);

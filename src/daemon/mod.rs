@@ -42,11 +42,10 @@ use crate::{
 const LEASE_SECONDS: i64 = 600;
 /// Feeds claimed ahead of their turn, for each poll that may run.
 const CLAIMED_AHEAD: usize = 4;
+/// Begins the name under which a daemon claims feeds.
+const DAEMON: &str = "run:";
 /// Polls that may wait for the writer.
 const WRITER_QUEUE: usize = 256;
-
-/// How the claims of daemons begin, in the column `claimed_by`.
-const DAEMON: &str = "run";
 
 /// The time.
 #[expect(clippy::disallowed_methods, reason = "this is the edge at which the clock is read")]
@@ -75,25 +74,26 @@ impl Service {
     /// # Errors
     ///
     /// The database cannot be opened, upgraded or written.
-    pub fn start(config: &Config, spread: bool) -> anyhow::Result<Self> {
-        Self::start_with(config, config.store_options(), spread, Arc::new(Metrics::new(now())))
+    pub fn start(config: &Config, is_daemon: bool) -> anyhow::Result<Self> {
+        Self::start_with(config, config.store_options(), is_daemon, Arc::new(Metrics::new(now())))
     }
 
     fn start_with(
         config: &Config,
         options: store::Options,
-        spread: bool,
+        is_daemon: bool,
         metrics: Arc<Metrics>,
     ) -> anyhow::Result<Self> {
         let mut db = Database::open(&options)?;
-        take_up(&mut db, config, spread, now())?;
-        db.set_search(config.search())?;
-        let kind = if spread { DAEMON } else { "once" };
-        if spread {
-            // There is one daemon at a time: what an earlier one held it can hold no longer.
-            db.void_claims(DAEMON)?;
+        // Only the holder of the lock comes here as a daemon.
+        if is_daemon && db.release_claims_of_dead(DAEMON)? > 0 {
+            tracing::info!(
+                "an earlier daemon was killed: the feeds that it had claimed are free again"
+            );
         }
-        let by = format!("{kind}:{}:{}", std::process::id(), now().unix_seconds());
+        let kind = if is_daemon { DAEMON } else { "once:" };
+        take_up(&mut db, config, is_daemon, now())?;
+        db.set_search(config.search())?;
         let (writer, thread) = writer::spawn(db, config.window_seconds(), WRITER_QUEUE)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let cx = Context {
@@ -105,7 +105,7 @@ impl Service {
         let service = Self {
             cx,
             settings: RwLock::default(),
-            by: by.into(),
+            by: format!("{kind}{}:{}", std::process::id(), now().unix_seconds()).into(),
             concurrency: config.fetch.concurrency as usize,
             per_host_limit: per_host_limit(&config.fetch),
             metrics,
@@ -306,7 +306,13 @@ fn log(feed: &FeedState, report: &PollReport) {
         macro_rules! failed {
             ($level:ident) => {
                 tracing::$level!(
-                    http_status, outcome, error_kind, error, failures, duration_ms, next_poll_at,
+                    http_status,
+                    outcome,
+                    error_kind,
+                    error,
+                    failures,
+                    duration_ms,
+                    next_poll_at,
                     "poll of {url} failed: {error}",
                 )
             };
@@ -314,7 +320,15 @@ fn log(feed: &FeedState, report: &PollReport) {
         if report.is_warning { failed!(warn) } else { failed!(info) }
     } else {
         tracing::info!(
-            http_status, outcome, body_bytes, entries, new, revised, duplicates, duration_ms, next_poll_at,
+            http_status,
+            outcome,
+            body_bytes,
+            entries,
+            new,
+            revised,
+            duplicates,
+            duration_ms,
+            next_poll_at,
             "polled {url}: {new} new, {revised} revised, {duplicates} duplicates",
         );
     }
@@ -342,7 +356,10 @@ fn count(metrics: &Metrics, report: &PollReport) {
         entries: report.entries.into(),
         new: report.new.into(),
         revised: report.revised.into(),
-        duplicates: &duplicates.iter().map(|(reason, n)| (*reason, (*n).into())).collect::<Vec<_>>(),
+        duplicates: &duplicates
+            .iter()
+            .map(|(reason, n)| (*reason, (*n).into()))
+            .collect::<Vec<_>>(),
         decisions: &report.decisions,
     });
 }

@@ -16,7 +16,9 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{LEASE_SECONDS, Lock, Rounds, Service, Wait, chain, lock, now, take_up, vitals::Vitals};
+use super::{
+    LEASE_SECONDS, Lock, Rounds, Service, Wait, chain, lock, now, take_up, vitals::Vitals,
+};
 use crate::{
     config::{self, Config},
     health::Phase,

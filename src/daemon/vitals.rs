@@ -115,11 +115,7 @@ impl Vitals {
     }
 
     /// Does `work`, which waits for the writer, without falling silent meanwhile.
-    pub(super) async fn during<T>(
-        &mut self,
-        writer: &Writer,
-        work: impl Future<Output = T>,
-    ) -> T {
+    pub(super) async fn during<T>(&mut self, writer: &Writer, work: impl Future<Output = T>) -> T {
         tokio::pin!(work);
         loop {
             tokio::select! {

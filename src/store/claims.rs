@@ -235,15 +235,15 @@ impl Database {
         })
     }
 
-    /// Gives back every claim whose holder's name begins with `kind` and a colon.
-    pub fn void_claims(&mut self, kind: &str) -> Result<(), Error> {
+    /// Frees what daemons before this one had claimed when they were killed. `kind` begins the name of every daemon;
+    /// sound only for the one that holds the lock, since no other one lives then.
+    pub fn release_claims_of_dead(&mut self, kind: &str) -> Result<usize, Error> {
         self.transaction(|db| {
-            db.connection.execute(
+            let mut statement = db.connection.prepare_cached(
                 "UPDATE feeds SET claimed_by = NULL, claimed_until = NULL
-                 WHERE claimed_until IS NOT NULL AND claimed_by LIKE ?1 || ':%'",
-                [kind],
+                 WHERE claimed_until IS NOT NULL AND substr(claimed_by, 1, length(?1)) = ?1",
             )?;
-            Ok(())
+            Ok(statement.execute([kind])?)
         })
     }
 

@@ -9,6 +9,7 @@ mod bodies;
 mod cli;
 mod conduct;
 mod config;
+mod daemon;
 mod damage;
 mod desk;
 mod docs;

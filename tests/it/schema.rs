@@ -13,8 +13,10 @@ fn folder(name: &str) -> std::path::PathBuf {
 
 /// The migrations in order.
 fn steps() -> Vec<String> {
-    let mut files: Vec<_> =
-        fs::read_dir(folder("src/store/migrations")).unwrap().map(|file| file.unwrap().path()).collect();
+    let mut files: Vec<_> = fs::read_dir(folder("src/store/migrations"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
     files.sort();
     files.iter().map(|file| fs::read_to_string(file).unwrap()).collect()
 }
@@ -32,7 +34,8 @@ fn every_older_database_becomes_what_a_new_one_is() {
     assert_eq!(steps.len() as i64, SCHEMA_VERSION, "every file is a step and no step is missing");
     for version in 1..=steps.len() {
         let old = temporary.path().join(format!("v{version}.db"));
-        let connection = rusqlite::Connection::open_with_flags(&old, rusqlite::OpenFlags::default()).unwrap();
+        let connection =
+            rusqlite::Connection::open_with_flags(&old, rusqlite::OpenFlags::default()).unwrap();
         for step in &steps[..version] {
             connection.execute_batch(step).unwrap();
         }
@@ -44,7 +47,11 @@ fn every_older_database_becomes_what_a_new_one_is() {
         assert_eq!(rows(&old, "PRAGMA user_version"), [SCHEMA_VERSION.to_string()]);
         assert_eq!(rows(&old, "PRAGMA integrity_check"), ["ok"]);
         assert_eq!(rows(&old, "PRAGMA foreign_key_check"), Vec::<String>::new());
-        assert_eq!(rows(&old, "SELECT feed, carriers FROM latest"), ["Évening Post|2"], "version {version}");
+        assert_eq!(
+            rows(&old, "SELECT feed, carriers FROM latest"),
+            ["Évening Post|2"],
+            "version {version}"
+        );
         assert_eq!(rows(&old, "SELECT rowid FROM article_fts('cafe')"), ["1"], "version {version}");
     }
 }
@@ -73,7 +80,10 @@ fn only_words_and_instants_of_the_contract_are_stored() {
     let feed = desk.feed("a");
     desk.poll(feed, &[Entry::new("1", "Bridge opened", &story(1, 60))]);
     let other = desk.feed("b");
-    desk.poll(other, &[Entry::new("2", "Bridge opened", &story(1, 60)).url(Some("https://b.example/2"))]);
+    desk.poll(
+        other,
+        &[Entry::new("2", "Bridge opened", &story(1, 60)).url(Some("https://b.example/2"))],
+    );
     desk.close();
     let article = |column: &str, value: &str| format!("UPDATE articles SET {column} = {value}");
     let copy = |column: &str, value: &str| format!("UPDATE duplicates SET {column} = {value}");
@@ -122,9 +132,14 @@ fn only_words_and_instants_of_the_contract_are_stored() {
          VALUES (1, 1, '2026-11-23T09:15:00Z', 'rewritten', 'feed', '', 0, '')"
             .to_owned(),
     ]);
-    let connection = rusqlite::Connection::open_with_flags(&desk.path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+    let connection = rusqlite::Connection::open_with_flags(
+        &desk.path,
+        rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE,
+    )
+    .unwrap();
     connection.pragma_update(None, "foreign_keys", true).unwrap();
-    let accepted: Vec<&String> = refused.iter().filter(|sql| connection.execute(sql, []).is_ok()).collect();
+    let accepted: Vec<&String> =
+        refused.iter().filter(|sql| connection.execute(sql, []).is_ok()).collect();
     assert!(accepted.is_empty(), "{accepted:#?}");
 }
 
@@ -150,29 +165,57 @@ fn the_stock_shell_reads_everything_while_the_writer_has_it_open() {
     let mut desk = Desk::new();
     let (a, b) = (desk.feed("a"), desk.feed("b"));
     let text = format!("The café on the pier reopens. {}", story(1, 80));
-    desk.poll(a, &[Entry::new("1", "Zelenskyy visits Holm", &text).published("2026-11-23T08:00:00Z")]);
+    desk.poll(
+        a,
+        &[Entry::new("1", "Zelenskyy visits Holm", &text).published("2026-11-23T08:00:00Z")],
+    );
     desk.poll(b, &[Entry::new("2", "Visit to Holm", &text).url(Some("https://b.example/2"))]);
 
     let described = shell(&desk.path, ".schema");
-    for table in ["feeds", "polls", "articles", "duplicates", "revisions", "entries", "fingerprints", "furniture"] {
-        assert!(described.contains(&format!("CREATE TABLE {table} (\n  -- ")), "{table} says what a row is");
+    for table in [
+        "feeds",
+        "polls",
+        "articles",
+        "duplicates",
+        "revisions",
+        "entries",
+        "fingerprints",
+        "furniture",
+    ] {
+        assert!(
+            described.contains(&format!("CREATE TABLE {table} (\n  -- ")),
+            "{table} says what a row is"
+        );
     }
     assert_eq!(
         shell(&desk.path, "SELECT id, published_at, feed, title, url, carriers FROM latest"),
         "1|2026-11-23T08:00:00Z|a|Zelenskyy visits Holm|https://news.example/1|2\n"
     );
     assert_eq!(
-        shell(&desk.path, "SELECT feed, role, reason, similarity FROM carriers WHERE article_id = 1"),
+        shell(
+            &desk.path,
+            "SELECT feed, role, reason, similarity FROM carriers WHERE article_id = 1"
+        ),
         "a|kept||\nb|copy|same_text|1.0\n"
     );
-    assert_eq!(shell(&desk.path, "SELECT feed, state, guids FROM feed_health"), "a|ok|trusted\nb|ok|trusted\n");
+    assert_eq!(
+        shell(&desk.path, "SELECT feed, state, guids FROM feed_health"),
+        "a|ok|trusted\nb|ok|trusted\n"
+    );
     assert_eq!(shell(&desk.path, "SELECT count(*) >= 0 FROM due"), "1\n");
-    for (query, expected) in [("zelenskyy", "1\n"), ("cafe", "1\n"), ("\"pier reopens\"", "1\n"), ("absent", "")] {
-        let sql = format!("SELECT rowid FROM article_fts WHERE article_fts MATCH '{query}' ORDER BY rank");
+    for (query, expected) in
+        [("zelenskyy", "1\n"), ("cafe", "1\n"), ("\"pier reopens\"", "1\n"), ("absent", "")]
+    {
+        let sql = format!(
+            "SELECT rowid FROM article_fts WHERE article_fts MATCH '{query}' ORDER BY rank"
+        );
         assert_eq!(shell(&desk.path, &sql), expected, "{query}");
     }
     assert_eq!(
-        shell(&desk.path, "SELECT snippet(article_fts, 1, '[', ']', '...', 4) FROM article_fts('cafe')"),
+        shell(
+            &desk.path,
+            "SELECT snippet(article_fts, 1, '[', ']', '...', 4) FROM article_fts('cafe')"
+        ),
         "The [café] on the...\n"
     );
     assert_eq!(shell(&desk.path, "PRAGMA integrity_check"), "ok\n");
@@ -198,7 +241,10 @@ fn the_documentation_names_every_table_and_column() {
         let section = section.split("\n## ").next().unwrap();
         let columns = desk.rows(&format!("SELECT name FROM pragma_table_info('{table}')"));
         missing.extend(
-            columns.iter().filter(|column| !section.contains(&format!("`{column}`"))).map(|column| format!("{table}.{column}")),
+            columns
+                .iter()
+                .filter(|column| !section.contains(&format!("`{column}`")))
+                .map(|column| format!("{table}.{column}")),
         );
     }
     assert!(missing.is_empty(), "docs/schema.md lacks {missing:#?}");
@@ -208,7 +254,8 @@ fn the_documentation_names_every_table_and_column() {
 fn the_queries_of_the_documentation_work() {
     let text = fs::read_to_string(folder("docs/schema.md")).unwrap();
     let desk = Desk::new();
-    let queries: Vec<&str> = text.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let queries: Vec<&str> =
+        text.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(queries.len() >= 6, "{}", queries.len());
     for query in queries {
         let _ = shell(&desk.path, query);

@@ -470,8 +470,11 @@ fn what_a_feed_repeats_is_learned_from_kept_articles() {
 fn every_outcome_is_one_row_and_one_state() {
     let mut desk = Desk::new();
     let feed = desk.feed("a");
-    let failed =
-        Outcome::Failed { kind: "timeout".to_owned(), message: "no answer\nin 30 s".to_owned(), is_soft: true };
+    let failed = Outcome::Failed {
+        kind: "timeout".to_owned(),
+        message: "no answer\nin 30 s".to_owned(),
+        is_soft: true,
+    };
     for outcome in [failed, Outcome::Unchanged, Outcome::Gone] {
         let poll = desk.poll_of(feed, outcome);
         desk.block_on(desk.writer().record(poll)).unwrap();

@@ -27,7 +27,13 @@ pub(super) fn look(config: &Config, now: Timestamp) -> Vec<Finding> {
         Ok(db) => db,
         Err(error) => return vec![unusable(&error), clock(now, None)],
     };
-    vec![integrity(&db), references(&db), log_size(&db), clock(now, db.last_poll_at().ok().flatten()), daemon(config)]
+    vec![
+        integrity(&db),
+        references(&db),
+        log_size(&db),
+        clock(now, db.last_poll_at().ok().flatten()),
+        daemon(config),
+    ]
 }
 
 fn unusable(error: &Error) -> Finding {
@@ -41,8 +47,7 @@ fn unusable(error: &Error) -> Finding {
     Finding::error("database", crate::daemon::chain(error), remedy)
 }
 
-const RESTORE: &str =
-    "stop the daemon, keep the file, put a backup in its place (docs/operating.md, Backup and restore)";
+const RESTORE: &str = "stop the daemon, keep the file, put a backup in its place (docs/operating.md, Backup and restore)";
 
 fn integrity(db: &Database) -> Finding {
     match db.quick_check() {
@@ -65,8 +70,7 @@ fn references(db: &Database) -> Finding {
 
 fn log_size(db: &Database) -> Finding {
     let (bytes, wal_bytes) = db.sizes();
-    let message =
-        format!("database {} MiB, write-ahead log {} MiB", bytes >> 20, wal_bytes >> 20);
+    let message = format!("database {} MiB, write-ahead log {} MiB", bytes >> 20, wal_bytes >> 20);
     if wal_bytes < LONG_WAL_BYTES {
         return Finding::ok("size", message);
     }
@@ -121,7 +125,11 @@ mod tests {
             (now, Some(now.plus_seconds(3_600)), Error),
             (Timestamp::MIN, None, Error),
         ] {
-            assert_eq!(clock(clock_says, last_poll_at).level, level, "{clock_says} {last_poll_at:?}");
+            assert_eq!(
+                clock(clock_says, last_poll_at).level,
+                level,
+                "{clock_says} {last_poll_at:?}"
+            );
         }
     }
 }

@@ -30,7 +30,8 @@ fn secrets_in_configuration(path: &Path, config: &Config) -> Option<Finding> {
     if config.feeds.iter().all(|feed| feed.headers.is_empty()) {
         return None;
     }
-    let open_to_all = |path: &Path, bit: u32| fs::metadata(path).is_ok_and(|it| it.mode() & bit != 0);
+    let open_to_all =
+        |path: &Path, bit: u32| fs::metadata(path).is_ok_and(|it| it.mode() & bit != 0);
     let folder = path.parent().unwrap_or(Path::new("/"));
     let shown = path.display();
     Some(if open_to_all(path, 0o004) && open_to_all(folder, 0o001) {
@@ -124,7 +125,8 @@ fn database_files(database: &Path, folder: &Path) -> Vec<Finding> {
         }
     }
     if findings.is_empty() {
-        findings.push(Finding::ok("permissions", format!("{shown} and the files in it are in order")));
+        findings
+            .push(Finding::ok("permissions", format!("{shown} and the files in it are in order")));
     }
     findings
 }

@@ -55,11 +55,7 @@ impl Finding {
         Self { check, level: Level::Skipped, message: message.into(), remedy: None }
     }
 
-    fn warning(
-        check: &'static str,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
+    fn warning(check: &'static str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         let remedy = Some(remedy.into());
         Self { check, level: Level::Warning, message: message.into(), remedy }
     }

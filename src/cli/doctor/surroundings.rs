@@ -1,12 +1,6 @@
 //! What is around: names of hosts, and systemd.
 
-use std::{
-    collections::BTreeSet,
-    net::ToSocketAddrs,
-    path::Path,
-    process::Command,
-    thread,
-};
+use std::{collections::BTreeSet, net::ToSocketAddrs, path::Path, process::Command, thread};
 
 use url::Url;
 
@@ -90,7 +84,8 @@ fn judge_unit(properties: &str) -> Finding {
         line.unwrap_or_default().to_owned()
     };
     let (active, enabled) = (value("ActiveState"), value("UnitFileState"));
-    let message = format!("newsfold.service is {active}, {enabled}, restarts {}", value("NRestarts"));
+    let message =
+        format!("newsfold.service is {active}, {enabled}, restarts {}", value("NRestarts"));
     if value("LoadState") == "not-found" {
         return Finding::skipped("unit", "newsfold.service is not installed");
     }
@@ -102,7 +97,11 @@ fn judge_unit(properties: &str) -> Finding {
         return Finding::warning("unit", message, "systemctl start newsfold");
     }
     if enabled != "enabled" {
-        return Finding::warning("unit", message, "systemctl enable newsfold, or it is gone after a boot");
+        return Finding::warning(
+            "unit",
+            message,
+            "systemctl enable newsfold, or it is gone after a boot",
+        );
     }
     Finding::ok("unit", message)
 }
@@ -124,7 +123,8 @@ mod tests {
         assert!(some.message.ends_with("h4: gone; and 2 more"), "{}", some.message);
         assert_eq!(judge_hosts(2, &lost(2)).level, Error);
         assert!(unresolved(&[("127.0.0.1".to_owned(), 80)]).is_empty());
-        let nowhere = unresolved(&[("127.0.0.1".to_owned(), 80), ("no.such.invalid".to_owned(), 80)]);
+        let nowhere =
+            unresolved(&[("127.0.0.1".to_owned(), 80), ("no.such.invalid".to_owned(), 80)]);
         assert_eq!(nowhere.len(), 1, "{nowhere:?}");
     }
 

@@ -40,8 +40,8 @@ fn each_hostile_server_costs_one_poll_and_says_why() {
                 .body("<!doctype html><title>Hello</title><p>No feed."),
             "not_a_feed",
         ),
-        ("/empty", Reply::feed(""), "not_a_feed"),
-        ("/not-gzip", Reply::feed(sound.as_bytes()).header("Content-Encoding", "gzip"), "decode"),
+        ("/empty", Reply::feed(""), "empty"),
+        ("/not-gzip", Reply::feed(sound.as_bytes()).header("Content-Encoding", "gzip"), ""),
         (
             "/deep",
             Reply::feed(format!("<rss version=\"2.0\"><channel>{}", "<x>".repeat(300_000))),
@@ -53,7 +53,7 @@ fn each_hostile_server_costs_one_poll_and_says_why() {
                 "<rss version=\"2.0\"><channel>{}</channel></rss>",
                 "<item/>".repeat(140_000)
             )),
-            "",
+            "too_many_entries",
         ),
         ("/sound", Reply::feed(sound.as_bytes()), ""),
     ];
