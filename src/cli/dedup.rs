@@ -18,11 +18,12 @@ use super::{DedupArguments, Exit, Global, load_or_defaults, output};
 use crate::{
     config::Config,
     dedup::{
-        Engine, Evidence, Options, Reason,
-        engine::{Arrival, Furniture, Verdict},
+        Engine, Evidence, Options, Reason, Via,
+        engine::{Arrival, Comparison, Furniture, Verdict},
     },
     model::{Article, Entry, FeedId, Markup, RawText, TextId, Timestamp},
     normalize::{self, FeedContext, furniture},
+    writer,
 };
 
 pub(super) fn dedup(global: &Global, arguments: &DedupArguments) -> anyhow::Result<Exit> {
@@ -136,14 +137,16 @@ struct VerdictLine<'a> {
     distance: Option<u32>,
     similarity: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    evidence: Option<Evidence>,
+    matched: Option<Compared<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    refused: Option<Vec<Refused<'a>>>,
+    refused: Option<Vec<Compared<'a>>>,
 }
 
 #[derive(Debug, Serialize)]
-struct Refused<'a> {
+struct Compared<'a> {
     id: &'a Value,
+    via: Via,
+    distance: Option<u32>,
     evidence: Evidence,
 }
 
@@ -192,17 +195,21 @@ impl Judge {
     }
 
     fn line(&self, verdict: Verdict) -> VerdictLine<'_> {
-        let refused = verdict.refused.into_iter();
+        let Verdict { text, duplicate_of, reason, similarity, matched, refused } = verdict;
+        let compared = |it: Comparison| Compared {
+            id: self.id(it.text),
+            via: it.via,
+            distance: it.distance,
+            evidence: it.evidence,
+        };
         VerdictLine {
-            id: self.id(verdict.text),
-            duplicate_of: verdict.duplicate_of.map(|text| self.id(text)),
-            reason: verdict.reason,
-            distance: verdict.distance,
-            similarity: verdict.similarity,
-            evidence: verdict.evidence.filter(|_| self.shows_evidence),
-            refused: self.shows_evidence.then(|| {
-                refused.map(|(text, evidence)| Refused { id: self.id(text), evidence }).collect()
-            }),
+            id: self.id(text),
+            duplicate_of: duplicate_of.map(|text| self.id(text)),
+            reason,
+            distance: matched.as_ref().and_then(|matched| matched.distance),
+            similarity,
+            matched: matched.filter(|_| self.shows_evidence).map(compared),
+            refused: self.shows_evidence.then(|| refused.into_iter().map(compared).collect()),
         }
     }
 
@@ -224,22 +231,9 @@ fn cleaned(title: Option<String>, body: Option<String>, now: Timestamp) -> Artic
 /// How the engine learns what a source repeats: as the line does.
 pub(super) const LEARNER: Furniture = Furniture {
     units: |body| furniture::units(body).collect(),
-    strip,
+    strip: writer::strip,
     learned_after: furniture::LEARNED_AFTER,
 };
-
-/// A body without the lines and sentences that its source repeats.
-fn strip(body: &str, learned: &HashSet<u64>) -> String {
-    let is_learned = |text: &str| furniture::unit(text).is_some_and(|unit| learned.contains(&unit));
-    let mut kept = String::with_capacity(body.len());
-    for line in body.lines().filter(|line| !is_learned(line.trim())) {
-        for sentence in furniture::sentences(line).filter(|sentence| !is_learned(sentence)) {
-            kept.push_str(sentence);
-        }
-        kept.push('\n');
-    }
-    kept
-}
 
 #[cfg(test)]
 mod tests {
@@ -258,15 +252,6 @@ mod tests {
         }
         assert_eq!(instant("2026-11-23").unwrap().to_string(), "2026-11-23T00:00:00Z");
         assert!(instant("yesterday").is_err());
-    }
-
-    #[test]
-    fn what_a_source_repeats_is_cut_by_line_and_by_sentence() {
-        let body =
-            "Rain fell on the hills. Read more in our app today.\n\nOur agency, all rights.\n";
-        let learned = [" Read more in our app today.", "Our agency, all rights."];
-        let learned = learned.iter().filter_map(|text| furniture::unit(text.trim())).collect();
-        assert_eq!(strip(body, &learned), "Rain fell on the hills. \n\n");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The constants of the rule that were set by looking at data. docs/duplicates.md gives the reason for each and
 //! shows how the results move when it is moved.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The constants of the rule. Shares are of 1.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Thresholds {
     /// Most of it: the share of a headline or of an opening that makes it agree, and of a text that must be
     /// copied where one of the two agrees.

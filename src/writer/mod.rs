@@ -33,6 +33,7 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::{
+    lines::strip,
     outcome::{Initial, Moved, Options, Outcome, Poll, PollReport, Response, Validators},
     state::State,
 };
