@@ -198,8 +198,8 @@ mod tests {
 not polled: 4 not due yet, 1 polled by another process
 
 failed:
-  feed            error_kind  error
-  港新聞          timeout     no answer in 30s
+  feed           error_kind  error
+  港新聞         timeout     no answer in 30s
   Wire\\u{1b}[2J  gone        410
 "
         );
