@@ -12,7 +12,7 @@ use crate::model::Fingerprint;
 /// Tokens in a passage.
 pub const RUN: usize = 5;
 /// Of so many consecutive passages, the one with the smallest hash is chosen.
-pub const WINDOW: usize = 8;
+pub const WINDOW: usize = 12;
 /// Passages kept of one text, those with the smallest hashes: bounds what a book in a feed can cost.
 pub const MAX_PASSAGES: usize = 512;
 /// Tokens of the body that count as its lead.
