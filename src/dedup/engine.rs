@@ -12,8 +12,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    Evidence, Index, Options, Query, Reason, Scope, Side, Signature, Text, Verification, Via,
-    index::Candidate, verify,
+    Evidence, Index, Options, Query, Reason, Scope, Side, Signature, Text, Verification, verify,
 };
 use crate::model::{FeedId, TextId, Timestamp};
 
@@ -23,15 +22,18 @@ pub struct Furniture {
     /// Hashes of the lines and sentences of a body.
     pub units: fn(&str) -> HashSet<u64>,
     /// A body without the units given.
-    pub strip: for<'a> fn(&'a str, &HashSet<u64>) -> Cow<'a, str>,
+    pub strip: fn(&str, &HashSet<u64>) -> String,
     /// In so many kept articles of its feed a unit must stand to be furniture.
     pub learned_after: u32,
 }
 
 impl Furniture {
     /// Cuts nothing: for texts that carry no furniture.
-    pub const NONE: Self =
-        Self { units: |_| HashSet::new(), strip: |body, _| body.into(), learned_after: u32::MAX };
+    pub const NONE: Self = Self {
+        units: |_| HashSet::new(),
+        strip: |body, _| body.to_owned(),
+        learned_after: u32::MAX,
+    };
 }
 
 /// An article as it arrives.
@@ -56,25 +58,16 @@ pub struct Verdict {
     pub duplicate_of: Option<TextId>,
     /// Why, if it is one.
     pub reason: Option<Reason>,
+    /// The text that it was compared with, if it is one: the kept article or another copy of it.
+    pub matched: Option<TextId>,
+    /// Between the fingerprints of those two; `None` under eight tokens.
+    pub distance: Option<u32>,
     /// As in [`Verification::similarity`]; 0 for a kept article.
     pub similarity: f64,
-    /// The comparison that decided, if it is a copy: with the kept article or with another copy of it.
-    pub matched: Option<Comparison>,
+    /// What decided, if it is one.
+    pub evidence: Option<Evidence>,
     /// The nearest candidates that were refused, best first.
-    pub refused: Vec<Comparison>,
-}
-
-/// One candidate and what became of it.
-#[derive(Clone, Debug, Serialize)]
-pub struct Comparison {
-    /// The candidate.
-    pub text: TextId,
-    /// How it was found.
-    pub via: Via,
-    /// Between the fingerprints; `None` under eight tokens.
-    pub distance: Option<u32>,
-    /// What was seen.
-    pub evidence: Evidence,
+    pub refused: Vec<(TextId, Evidence)>,
 }
 
 #[derive(Debug)]
@@ -93,6 +86,21 @@ pub struct Engine {
     texts: Vec<Stored>,
     counts: HashMap<FeedId, HashMap<u64, u32>>,
     learned: HashMap<FeedId, HashSet<u64>>,
+}
+
+impl Verdict {
+    fn kept(text: TextId) -> Self {
+        Self {
+            text,
+            duplicate_of: None,
+            reason: None,
+            matched: None,
+            distance: None,
+            similarity: 0.0,
+            evidence: None,
+            refused: Vec::new(),
+        }
+    }
 }
 
 /// Refused candidates that are reported.
@@ -142,14 +150,7 @@ impl Engine {
         let signature = side.signature();
         let since = arrival.at.plus_seconds(-self.options.window_seconds);
         let query = Query { feed: arrival.feed, scope: self.options.scope, since };
-        let mut verdict = Verdict {
-            text,
-            duplicate_of: None,
-            reason: None,
-            similarity: 0.0,
-            matched: None,
-            refused: Vec::new(),
-        };
+        let mut verdict = Verdict::kept(text);
         for candidate in self.index.candidates(&signature, &query) {
             let Some(stored) = self.stored(candidate.text) else { continue };
             let other = self.strip(&stored.arrival);
@@ -157,12 +158,14 @@ impl Engine {
             if found.is_duplicate {
                 verdict.duplicate_of = Some(stored.kept);
                 verdict.reason = found.reason;
+                verdict.matched = Some(candidate.text);
+                verdict.distance = candidate.distance;
                 verdict.similarity = found.similarity;
-                verdict.matched = Some(comparison(&candidate, found));
+                verdict.evidence = Some(found.evidence);
                 break;
             }
             if verdict.refused.len() < MAX_REFUSED {
-                verdict.refused.push(comparison(&candidate, found));
+                verdict.refused.push((candidate.text, found.evidence));
             }
         }
         (verdict, signature)
@@ -174,7 +177,7 @@ impl Engine {
 
     fn strip<'a>(&self, arrival: &'a Arrival) -> Cow<'a, str> {
         match self.learned.get(&arrival.feed) {
-            Some(learned) => (self.furniture.strip)(&arrival.body, learned),
+            Some(learned) => Cow::Owned((self.furniture.strip)(&arrival.body, learned)),
             None => Cow::Borrowed(&arrival.body),
         }
     }
@@ -195,15 +198,6 @@ impl Engine {
 
 fn side<'a>(arrival: &'a Arrival, body: &'a str) -> Side<'a> {
     Side::new(Text { title: &arrival.title, body }, arrival.feed, arrival.at)
-}
-
-fn comparison(candidate: &Candidate, found: Verification) -> Comparison {
-    Comparison {
-        text: candidate.text,
-        via: candidate.via,
-        distance: candidate.distance,
-        evidence: found.evidence,
-    }
 }
 
 #[cfg(test)]
@@ -272,6 +266,6 @@ mod tests {
         let verdict = engine.judge(arrival(1, 30, "Ferry to Bro cancelled", &other[..162]));
         assert_eq!(verdict.duplicate_of, None);
         let json = serde_json::to_value(&verdict).unwrap();
-        assert_eq!(json["refused"][0]["evidence"]["test"], "changed_facts", "{json}");
+        assert_eq!(json["refused"][0][1]["test"], "changed_facts", "{json}");
     }
 }

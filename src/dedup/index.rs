@@ -73,7 +73,6 @@ struct Row {
     fingerprint: Fingerprint,
     headline: u64,
     passages: u32,
-    tokens: u32,
     is_live: bool,
 }
 
@@ -147,7 +146,6 @@ impl Index {
             fingerprint: signature.fingerprint,
             headline: signature.headline,
             passages: signature.passages.len() as u32,
-            tokens: signature.tokens,
             is_live: true,
         });
         for passage in &signature.passages {

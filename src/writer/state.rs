@@ -128,7 +128,6 @@ impl State {
         self.db.fingerprints_after(before, since, |id, row| {
             let signature = Signature {
                 fingerprint: row.fingerprint,
-                lead: row.lead,
                 headline: row.headline,
                 passages: Signature::decode_passages(row.passages),
                 tokens: row.tokens,
@@ -151,7 +150,6 @@ impl State {
             feed_id: feed,
             first_seen_at,
             fingerprint: signature.fingerprint,
-            lead: signature.lead,
             headline: signature.headline,
             tokens: signature.tokens,
             passages: &signature.encode_passages(),

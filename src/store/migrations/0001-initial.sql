@@ -203,7 +203,6 @@ CREATE TABLE fingerprints (
   feed_id       INTEGER NOT NULL REFERENCES feeds (id),
   first_seen_at TEXT NOT NULL CHECK (first_seen_at GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z' AND first_seen_at >= '1970'),
   fingerprint   INTEGER NOT NULL,              -- simhash of the text, as a signed number
-  lead          INTEGER NOT NULL,              -- simhash of its beginning
   headline      INTEGER NOT NULL,              -- hash of its title
   tokens        INTEGER NOT NULL CHECK (tokens >= 0),
   passages      BLOB NOT NULL                  -- hashes of chosen five-word runs, sorted, packed
