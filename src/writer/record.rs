@@ -292,6 +292,7 @@ impl Recording<'_> {
         let kept = self.standing(arrival, evidence)?;
         let id = self.state.db.insert_article(&arrival.article, &kept)?;
         self.counts.new += 1;
+        tracing::debug!(feed.id = self.feed.id.0, article.id = id.0, %evidence, "kept as article {id}");
         self.learn(arrival)?;
         Ok(Holds::Article(id))
     }
@@ -310,6 +311,11 @@ impl Recording<'_> {
             },
         )?;
         *self.counts.by_reason.entry(fold.reason).or_default() += 1;
+        let (into, reason) = (fold.kept.article_id, fold.reason);
+        tracing::debug!(
+            feed.id = self.feed.id.0, article.id = into.0, reason, evidence = %fold.evidence,
+            "folded {id} into article {into}: {reason}",
+        );
         let prefer = self.poll.options.dedup.prefer;
         if takes_over(self.state, self.feed.id, &fold.kept, &fold.against_kept, prefer)? {
             self.counts.taken_over += 1;
