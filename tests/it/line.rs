@@ -4,6 +4,7 @@ mod content;
 mod documents;
 mod edits;
 mod hostile;
+mod publishers;
 mod story;
 
 use super::support::{program::Program, server::Server};
