@@ -198,14 +198,11 @@ impl Judge {
             id: self.id(verdict.text),
             duplicate_of: verdict.duplicate_of.map(|text| self.id(text)),
             reason: verdict.reason,
-            distance: verdict.matched.as_ref().and_then(|matched| matched.distance),
+            distance: verdict.distance,
             similarity: verdict.similarity,
-            evidence: verdict
-                .matched
-                .filter(|_| self.shows_evidence)
-                .map(|matched| matched.evidence),
+            evidence: verdict.evidence.filter(|_| self.shows_evidence),
             refused: self.shows_evidence.then(|| {
-                refused.map(|it| Refused { id: self.id(it.text), evidence: it.evidence }).collect()
+                refused.map(|(text, evidence)| Refused { id: self.id(text), evidence }).collect()
             }),
         }
     }
@@ -228,7 +225,7 @@ fn cleaned(title: Option<String>, body: Option<String>, now: Timestamp) -> Artic
 /// How the engine learns what a source repeats: as the line does.
 pub(super) const LEARNER: Furniture = Furniture {
     units: |body| furniture::units(body).collect(),
-    strip: writer::strip,
+    strip: |body, learned| writer::strip(body, learned).into_owned(),
     learned_after: furniture::LEARNED_AFTER,
 };
 

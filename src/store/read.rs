@@ -446,12 +446,6 @@ impl Database {
         Ok(findings)
     }
 
-    /// When the last poll began.
-    pub fn last_poll_at(&self) -> Result<Option<Timestamp>, Error> {
-        let sql = "SELECT started_at FROM polls ORDER BY id DESC LIMIT 1";
-        Ok(self.connection.query_row(sql, [], |row| row.get(0)).optional()?)
-    }
-
     fn all<T>(
         &self,
         sql: &str,
