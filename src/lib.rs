@@ -12,4 +12,36 @@
 
 pub mod model;
 
+pub mod report;
+
+pub mod fetch;
+
+pub mod parse;
+
 pub mod normalize;
+
+pub mod digest;
+
+pub mod dedup;
+
+pub mod store;
+
+pub mod writer;
+
+pub mod schedule;
+
+pub mod poll;
+
+pub mod daemon;
+
+pub mod health;
+
+pub mod metrics;
+
+pub mod http;
+
+pub mod config;
+
+pub mod telemetry;
+
+pub mod cli;

@@ -1,3 +1,7 @@
 //! The `newsfold` program: arguments in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    newsfold::cli::main()
+}

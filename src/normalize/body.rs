@@ -1,12 +1,8 @@
 //! The body of an article out of content and summary: read, cleared of headline and furniture, the fuller kept.
 
 use super::{
-    FeedContext, Options,
-    characters::is_unspaced,
-    cuts::Cuts,
-    furniture, headline, html,
-    lines::Lines,
-    wrap,
+    FeedContext, Options, characters::is_unspaced, cuts::Cuts, furniture, headline, html,
+    lines::Lines, wrap,
 };
 use crate::model::{Entry, RawText};
 
@@ -27,11 +23,26 @@ struct Cleaned {
 }
 
 /// Cleans content and summary and keeps the fuller as body.
-pub(super) fn clean(entry: &Entry, title: String, feed: &FeedContext<'_>, options: &Options, cuts: &mut Cuts) -> Texts {
-    let differing = entry.summary.as_ref().filter(|summary| entry.content.as_ref().is_none_or(|c| c.value != summary.value));
-    let clean = |raw: Option<&RawText>| raw.map(|raw| clean_one(raw, &title, feed, options)).unwrap_or_default();
+pub(super) fn clean(
+    entry: &Entry,
+    title: String,
+    feed: &FeedContext<'_>,
+    options: &Options,
+    cuts: &mut Cuts,
+) -> Texts {
+    let differing = entry
+        .summary
+        .as_ref()
+        .filter(|summary| entry.content.as_ref().is_none_or(|c| c.value != summary.value));
+    let clean = |raw: Option<&RawText>| {
+        raw.map(|raw| clean_one(raw, &title, feed, options)).unwrap_or_default()
+    };
     let (content, summary) = (clean(entry.content.as_ref()), clean(differing));
-    let (body, other) = if summary.text.len() > content.text.len() { (summary, content) } else { (content, summary) };
+    let (body, other) = if summary.text.len() > content.text.len() {
+        (summary, content)
+    } else {
+        (content, summary)
+    };
     cuts.extend(body.cuts);
     Texts {
         summary: summary_beside(&body.text, other.text),
@@ -49,13 +60,26 @@ fn clean_one(raw: &RawText, title: &str, feed: &FeedContext<'_>, options: &Optio
 }
 
 /// Takes headline copies and furniture out of a text. Returns the headline in full, where the title was shortened.
-pub(super) fn cut(lines: &mut Lines, title: &str, feed: &FeedContext<'_>, cuts: &mut Cuts) -> Option<String> {
+pub(super) fn cut(
+    lines: &mut Lines,
+    title: &str,
+    feed: &FeedContext<'_>,
+    cuts: &mut Cuts,
+) -> Option<String> {
     let mut fuller = None;
     loop {
-        let before = (lines.lines.len(), lines.lines.first().map(|line| line.start), lines.lines.last().map(|line| line.end));
+        let before = (
+            lines.lines.len(),
+            lines.lines.first().map(|line| line.start),
+            lines.lines.last().map(|line| line.end),
+        );
         fuller = headline::cut(lines, title, feed, cuts).or(fuller);
         furniture::cut(lines, title, feed, cuts);
-        let after = (lines.lines.len(), lines.lines.first().map(|line| line.start), lines.lines.last().map(|line| line.end));
+        let after = (
+            lines.lines.len(),
+            lines.lines.first().map(|line| line.start),
+            lines.lines.last().map(|line| line.end),
+        );
         if before == after {
             break;
         }
@@ -78,7 +102,8 @@ pub(super) fn word_count(body: &str) -> u32 {
     let mut at = 0;
     while at < bytes.len() {
         if bytes[at].is_ascii() {
-            let is_word = bytes[at].is_ascii_alphanumeric() || (in_word && matches!(bytes[at], b'\'' | b'-'));
+            let is_word =
+                bytes[at].is_ascii_alphanumeric() || (in_word && matches!(bytes[at], b'\'' | b'-'));
             count += u32::from(is_word && !in_word);
             in_word = is_word;
             at += 1;
@@ -101,5 +126,6 @@ pub(super) fn word_count(body: &str) -> u32 {
 
 /// Marks and apostrophes that do not end a word.
 fn is_inside_word(character: char) -> bool {
-    matches!(character, '’' | '\u{200c}' | '\u{200d}') || unicode_normalization::char::is_combining_mark(character)
+    matches!(character, '’' | '\u{200c}' | '\u{200d}')
+        || unicode_normalization::char::is_combining_mark(character)
 }

@@ -22,9 +22,13 @@ pub(super) fn fate(character: char, before: Option<char>) -> Fate {
         '\0'..='\u{1f}' | '\u{7f}' => Fate::Drop,
         '\u{85}' | '\u{2028}' | '\u{2029}' => Fate::LineBreak,
         '\u{80}'..='\u{9f}' => of_c1(character),
-        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' | '\u{2800}' => {
-            Fate::Space
-        }
+        '\u{a0}'
+        | '\u{1680}'
+        | '\u{2000}'..='\u{200a}'
+        | '\u{202f}'
+        | '\u{205f}'
+        | '\u{3000}'
+        | '\u{2800}' => Fate::Space,
         _ => of_mark(character, before),
     }
 }
@@ -49,8 +53,12 @@ fn of_mark(character: char, before: Option<char>) -> Fate {
         '\u{e0020}'..='\u{e007f}' => {
             before.is_some_and(|c| c == '\u{1f3f4}' || ('\u{e0020}'..='\u{e007f}').contains(&c))
         }
-        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}' => false,
-        '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffc}' => false,
+        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}'
+        | '\u{ffa0}' => false,
+        '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff0}'..='\u{fffc}' => false,
         '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{10ffff}' => false,
         '\u{fdd0}'..='\u{fdef}' | '\u{fffe}' | '\u{ffff}' | '\u{1d173}'..='\u{1d17a}' => false,
         _ => true,
@@ -126,7 +134,11 @@ mod tests {
             ('\u{f0e1}', 'x', false),
             ('\u{feff}', 'x', false),
         ] {
-            assert_eq!(fate(character, Some(before)) == Fate::Keep(character), kept, "{character:?} after {before}");
+            assert_eq!(
+                fate(character, Some(before)) == Fate::Keep(character),
+                kept,
+                "{character:?} after {before}"
+            );
         }
         assert_eq!(fate('\u{92}', None), Fate::Keep('’'));
     }

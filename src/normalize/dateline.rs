@@ -23,13 +23,18 @@ fn starts_with_agency(reach: &str) -> bool {
     let before = reach[..dash].trim_end();
     let is_place = before.chars().next().is_some_and(|c| c.is_alphabetic() && !c.is_lowercase());
     let words = before.split_whitespace().count();
-    is_place && words <= 8 && (before.ends_with([')', '）']) || (before.contains([',', '،']) && before.chars().any(char::is_numeric)))
+    is_place
+        && words <= 8
+        && (before.ends_with([')', '）'])
+            || (before.contains([',', '،']) && before.chars().any(char::is_numeric)))
 }
 
 /// `【記者…／台北報導】`, `（中央社…電）`, `新华社北京3月3日电`, `(서울=연합뉴스)`.
 fn starts_east_asian(reach: &str) -> bool {
     let bracketed = reach.starts_with(['【', '（', '［', '〔', '('])
-        && reach.chars().any(|c| matches!(c, '電' | '电' | '報' | '报' | '記' | '记' | '=' | '社' | '訊' | '讯'));
+        && reach.chars().any(|c| {
+            matches!(c, '電' | '电' | '報' | '报' | '記' | '记' | '=' | '社' | '訊' | '讯')
+        });
     let wired = reach.chars().take(24).any(|c| matches!(c, '电' | '電' | '讯' | '訊'))
         && reach.chars().take(24).any(|c| c.is_numeric() || c == '社' || c == '本');
     let is_han = reach.chars().next().is_some_and(|c| ('\u{3400}'..='\u{9fff}').contains(&c));
@@ -42,7 +47,10 @@ fn ends_in_dash(reach: &str) -> bool {
 
 /// Where the first dash with a space before it stands.
 fn dash(reach: &str) -> Option<usize> {
-    [" – ", " - ", " — ", " -- ", ") –", ") -", ") —", "–"].iter().filter_map(|dash| reach.find(dash)).min()
+    [" – ", " - ", " — ", " -- ", ") –", ") -", ") —", "–"]
+        .iter()
+        .filter_map(|dash| reach.find(dash))
+        .min()
 }
 
 #[cfg(test)]
@@ -62,7 +70,9 @@ mod tests {
         ] {
             assert!(starts(text), "{text}");
         }
-        for text in ["The ferry strike goes on.", "Officials said on Tuesday that", "市議會昨天通過了方案"] {
+        for text in
+            ["The ferry strike goes on.", "Officials said on Tuesday that", "市議會昨天通過了方案"]
+        {
             assert!(!starts(text), "{text}");
         }
     }

@@ -16,7 +16,11 @@ struct Named {
 }
 
 static NAMED: LazyLock<Vec<Named>> = LazyLock::new(|| {
-    include_str!("data/entities.txt").lines().filter(|line| !line.starts_with('#')).map(named).collect()
+    include_str!("data/entities.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(named)
+        .collect()
 });
 
 fn named(line: &'static str) -> Named {
@@ -83,8 +87,9 @@ fn from_number(number: u32) -> char {
 /// What byte 128 to 159 means in Windows-1252.
 pub(super) fn windows_1252(byte: u8) -> char {
     const HIGH: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}',
-        '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
+        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
+        'ž', 'Ÿ',
     ];
     if (0x80..0xa0).contains(&byte) { HIGH[usize::from(byte) - 0x80] } else { char::from(byte) }
 }
@@ -98,7 +103,9 @@ fn read_name(bytes: &[u8]) -> Option<Reference> {
         }
     }
     // `&nbsp2026` and `&copy 2026` are references, `&copying` and `?a=1&copy=2` are not.
-    let found = (2..=name.len().min(6)).rev().find_map(|length| look_up(&name[..length]).filter(|f| f.bare))?;
+    let found = (2..=name.len().min(6))
+        .rev()
+        .find_map(|length| look_up(&name[..length]).filter(|f| f.bare))?;
     let next = bytes.get(found.name.len());
     let continues = next.is_some_and(|b| b.is_ascii_alphabetic() || *b == b'=');
     (!continues).then_some(Reference { value: found.value, length: found.name.len() })

@@ -41,7 +41,8 @@ pub(super) fn push(key: &mut Vec<char>, character: char) {
         '\u{64b}'..='\u{65f}' | '\u{640}' | '\u{670}' | '\u{591}'..='\u{5c7}' => {}
         // Full-width forms of ASCII.
         '\u{ff10}'..='\u{ff5a}' => {
-            let narrow = char::from_u32(character as u32 - 0xfee0).filter(char::is_ascii_alphanumeric);
+            let narrow =
+                char::from_u32(character as u32 - 0xfee0).filter(char::is_ascii_alphanumeric);
             key.extend(narrow.map(|c| c.to_ascii_lowercase()));
         }
         '\u{c0}'..='\u{58f}' | '\u{1e00}'..='\u{1fff}' => push_european(key, character),
@@ -98,7 +99,10 @@ pub(super) fn suffix_start(text: &str, key: &[char]) -> Option<usize> {
             return None;
         }
         if left == 0 {
-            let goes_on = text[..at].chars().next_back().is_some_and(|c| is_word(c) && !is_unspaced(character));
+            let goes_on = text[..at]
+                .chars()
+                .next_back()
+                .is_some_and(|c| is_word(c) && !is_unspaced(character));
             return (!goes_on).then_some(at);
         }
     }
@@ -125,7 +129,10 @@ pub(super) fn is_blank(text: &str) -> bool {
 /// About how many words a text has; in scripts without spaces, two characters are one.
 pub(super) fn words(text: &str) -> usize {
     let dense = text.chars().filter(|c| is_unspaced(*c)).count();
-    let spaced = text.split_whitespace().filter(|word| word.chars().any(|c| c.is_alphanumeric() && !is_unspaced(c))).count();
+    let spaced = text
+        .split_whitespace()
+        .filter(|word| word.chars().any(|c| c.is_alphanumeric() && !is_unspaced(c)))
+        .count();
     spaced + dense.div_ceil(2)
 }
 

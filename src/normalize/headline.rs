@@ -33,7 +33,12 @@ struct Headline<'a> {
 }
 
 /// Cuts the copies of `title` off the top of `body`. Returns the full headline where the title was shortened.
-pub(super) fn cut(body: &mut Lines, title: &str, feed: &super::FeedContext<'_>, cuts: &mut Cuts) -> Option<String> {
+pub(super) fn cut(
+    body: &mut Lines,
+    title: &str,
+    feed: &super::FeedContext<'_>,
+    cuts: &mut Cuts,
+) -> Option<String> {
     let trimmed = title.trim_end_matches(['.', '…', ' ']);
     let is_shortened = title.ends_with('…') || title.ends_with("...");
     let key = fold::key(if is_shortened { trimmed } else { title });
@@ -101,7 +106,9 @@ fn find(body: &Lines, headline: &mut Headline<'_>) -> Option<Found> {
         if index == 0 && is_full_form(body, line, headline) {
             return Some(Found::Shortened(index));
         }
-        if index == 0 && let Some(end) = article_start(body, line, headline) {
+        if index == 0
+            && let Some(end) = article_start(body, line, headline)
+        {
             return Some(Found::Start(index, end));
         }
         if is_repeated(body, index) {
@@ -117,13 +124,19 @@ fn find(body: &Lines, headline: &mut Headline<'_>) -> Option<Found> {
 /// Whether a line may stand above a headline: a section, a date, a byline, a caption.
 fn may_precede(body: &Lines, line: &Line) -> bool {
     let text = body.get(line);
-    text.len() < 160 && text.chars().take(81).count() <= 80 && !ends_sentence(text) && !is_item(text)
+    text.len() < 160
+        && text.chars().take(81).count() <= 80
+        && !ends_sentence(text)
+        && !is_item(text)
 }
 
 /// A heading that is the headline, right below a standfirst.
 fn find_later_heading(body: &Lines, index: usize, headline: &mut Headline<'_>) -> Option<Found> {
     let later = index + 1..body.lines.len().min(index + 3);
-    later.into_iter().find(|later| body.lines[*later].kind == Kind::Heading && is_copy(body, *later, headline)).map(Found::Line)
+    later
+        .into_iter()
+        .find(|later| body.lines[*later].kind == Kind::Heading && is_copy(body, *later, headline))
+        .map(Found::Line)
 }
 
 /// Whether a whole line is the headline, plain or in other clothes.
@@ -133,21 +146,24 @@ fn is_copy(body: &Lines, index: usize, headline: &mut Headline<'_>) -> bool {
     if text.len() > headline.text.len() * 2 + MAX_EXTRA_BYTES || is_item(text) {
         return false;
     }
-    let is_equal = fold::prefix_end(text, &headline.key).is_some_and(|end| fold::is_blank(&text[end..]));
+    let is_equal =
+        fold::prefix_end(text, &headline.key).is_some_and(|end| fold::is_blank(&text[end..]));
     if is_equal {
         return !is_verse(body, index);
     }
     // Only the headline itself may be all there is.
-    body.lines.len() > 1 && is_dressed_copy(text, headline) && !is_verse(body, index) || is_site_copy(text, headline)
+    body.lines.len() > 1 && is_dressed_copy(text, headline) && !is_verse(body, index)
+        || is_site_copy(text, headline)
 }
 
 /// The headline with the name of the site before or after it.
 fn is_site_copy(text: &str, headline: &mut Headline<'_>) -> bool {
-    let rest = match (fold::prefix_end(text, &headline.key), fold::suffix_start(text, &headline.key)) {
-        (Some(end), _) => &text[end..],
-        (_, Some(start)) => &text[..start],
-        _ => return false,
-    };
+    let rest =
+        match (fold::prefix_end(text, &headline.key), fold::suffix_start(text, &headline.key)) {
+            (Some(end), _) => &text[end..],
+            (_, Some(start)) => &text[..start],
+            _ => return false,
+        };
     let feed = headline.feed;
     headline.names.get_or_insert_with(|| SiteNames::of(feed)).contains(rest)
 }
@@ -170,31 +186,43 @@ fn is_dressed_copy(text: &str, headline: &Headline<'_>) -> bool {
 fn is_suffix(rest: &str, line: &str) -> bool {
     let words = fold::words(rest);
     let trimmed = rest.trim();
-    let is_bracketed = trimmed.starts_with(['(', '[', '（', '【', '［']) && trimmed.ends_with([')', ']', '）', '】', '］']);
-    let is_separated = starts_with_separator(trimmed, &['|', '-', '–', '—', '»', '•', '·', '｜', '/', ':', '：']);
+    let is_bracketed = trimmed.starts_with(['(', '[', '（', '【', '［'])
+        && trimmed.ends_with([')', ']', '）', '】', '］']);
+    let is_separated =
+        starts_with_separator(trimmed, &['|', '-', '–', '—', '»', '•', '·', '｜', '/', ':', '：']);
     if ends_sentence(line) {
         return false;
     }
-    (is_bracketed && words <= 4) || (is_separated && words <= 3) || (words <= 1 && rest.starts_with(' ') && !is_denial(rest))
+    (is_bracketed && words <= 4)
+        || (is_separated && words <= 3)
+        || (words <= 1 && rest.starts_with(' ') && !is_denial(rest))
 }
 
 /// What may precede a headline in its line: `UPDATE 1-`, `Exclusive:`, `【速報】`, a word more.
 fn is_kicker(before: &str) -> bool {
     let words = fold::words(before);
     let trimmed = before.trim_end_matches(|c: char| c == ' ' || is_quote(c));
-    let is_separated = trimmed.ends_with(['|', '-', '–', '—', '»', '•', '·', '｜', '/', ':', '：', ')', ']', '】', '）', '］', '>', '!', '！']);
+    let is_separated = trimmed.ends_with([
+        '|', '-', '–', '—', '»', '•', '·', '｜', '/', ':', '：', ')', ']', '】', '）', '］', '>',
+        '!', '！',
+    ]);
     (is_separated && words <= 4) || (words <= 1 && !is_denial(before))
 }
 
 /// A word that turns a headline into its opposite.
 fn is_denial(word: &str) -> bool {
-    static DENIALS: LazyLock<HashSet<Vec<char>>> = LazyLock::new(|| words_of(include_str!("data/denials.txt")));
+    static DENIALS: LazyLock<HashSet<Vec<char>>> =
+        LazyLock::new(|| words_of(include_str!("data/denials.txt")));
     DENIALS.contains(&fold::key(word))
 }
 
 /// The keys of a word list, one word a line.
 fn words_of(list: &str) -> HashSet<Vec<char>> {
-    list.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace).map(fold::key).collect()
+    list.lines()
+        .filter(|line| !line.starts_with('#'))
+        .flat_map(str::split_whitespace)
+        .map(fold::key)
+        .collect()
 }
 
 /// A line that is the title without its kicker or its ending, or cut short by dots.
@@ -213,7 +241,11 @@ fn is_part_of_title(text: &str, headline: &Headline<'_>) -> bool {
     }
     fold::prefix_end(headline.text, &key).is_some_and(|end| {
         let rest = headline.text[end..].trim_start();
-        fold::words(rest) <= 5 && starts_with_separator(rest, &['|', '-', '–', '—', '(', '[', '（', '【', '»', '•', '·', '｜', '/'])
+        fold::words(rest) <= 5
+            && starts_with_separator(
+                rest,
+                &['|', '-', '–', '—', '(', '[', '（', '【', '»', '•', '·', '｜', '/'],
+            )
     })
 }
 
@@ -252,8 +284,11 @@ fn article_start(body: &Lines, line: &Line, headline: &Headline<'_>) -> Option<u
     let is_marked = is_marked_copy(line, end, between);
     let is_cut = is_doubled(article, &headline.key)
         || is_separator(between, article, headline)
-        || (is_marked && (between.contains(['.', '!', '?', '。', '！', '？', '।', '؟', '…']) || !is_uncased(article)))
-        || (is_silent(between) && (super::dateline::starts(article) || begins_sentence(article, headline)));
+        || (is_marked
+            && (between.contains(['.', '!', '?', '。', '！', '？', '।', '؟', '…'])
+                || !is_uncased(article)))
+        || (is_silent(between)
+            && (super::dateline::starts(article) || begins_sentence(article, headline)));
     is_cut.then(|| line.start + end + start)
 }
 
@@ -265,7 +300,11 @@ fn is_marked_copy(line: &Line, end: usize, between: &str) -> bool {
 
 /// Where a text may begin: a letter, a digit, an opening quote or bracket.
 fn is_text_start(character: char) -> bool {
-    character.is_alphanumeric() || matches!(character, '(' | '[' | '（' | '【' | '「' | '『' | '“' | '„' | '«' | '‘' | '¿' | '¡' | '《')
+    character.is_alphanumeric()
+        || matches!(
+            character,
+            '(' | '[' | '（' | '【' | '「' | '『' | '“' | '„' | '«' | '‘' | '¿' | '¡' | '《'
+        )
 }
 
 /// Whether a text may be the beginning of an article: not in the middle of a sentence.
@@ -279,7 +318,8 @@ fn is_uncased(text: &str) -> bool {
 }
 
 fn is_doubled(article: &str, key: &[char]) -> bool {
-    fold::prefix_end(article, key).is_some_and(|end| !article[end..].trim_start().starts_with([',', ';']))
+    fold::prefix_end(article, key)
+        .is_some_and(|end| !article[end..].trim_start().starts_with([',', ';']))
 }
 
 /// Whether what stands between headline and text separates them: a bar, or a dash or colon that is not the first of
@@ -293,8 +333,11 @@ fn is_separator(between: &str, article: &str, headline: &Headline<'_>) -> bool {
     match first {
         '|' | '»' | '•' | '·' | '｜' | '~' | '>' | '*' => true,
         '-' | '–' | '—' | '―' | '−' => {
-            let is_paired = first_sentence(article).contains([' ', '—']) && has_dash(first_sentence(article));
-            between.starts_with(' ') != between.starts_with('—') && !is_paired && fold::words(headline.text) >= 4
+            let is_paired =
+                first_sentence(article).contains([' ', '—']) && has_dash(first_sentence(article));
+            between.starts_with(' ') != between.starts_with('—')
+                && !is_paired
+                && fold::words(headline.text) >= 4
         }
         ':' | '：' => fold::words(headline.text) >= 4 && fold::words(first_sentence(article)) >= 5,
         _ => false,
@@ -317,7 +360,8 @@ fn is_silent(between: &str) -> bool {
 /// Whether a text behind the headline is a sentence of its own: it begins with a word that begins sentences, or it
 /// says the headline's words again.
 fn begins_sentence(article: &str, headline: &Headline<'_>) -> bool {
-    static STARTERS: LazyLock<HashSet<Vec<char>>> = LazyLock::new(|| words_of(include_str!("data/starters.txt")));
+    static STARTERS: LazyLock<HashSet<Vec<char>>> =
+        LazyLock::new(|| words_of(include_str!("data/starters.txt")));
     if fold::words(headline.text) < 4 {
         return false;
     }
@@ -340,7 +384,8 @@ fn repeats_headline(article: &str, headline: &Headline<'_>, is_cased: bool) -> b
     }
     let stem = |word: &str| -> Vec<char> { fold::key(word).into_iter().take(5).collect() };
     let said: HashSet<_> = sentence.split_whitespace().map(stem).collect();
-    let telling: Vec<_> = headline.text.split_whitespace().map(stem).filter(|stem| stem.len() >= 4).collect();
+    let telling: Vec<_> =
+        headline.text.split_whitespace().map(stem).filter(|stem| stem.len() >= 4).collect();
     let again = telling.iter().filter(|stem| said.contains(*stem)).count();
     again >= if is_cased { 2 } else { 3 } && again * 5 >= telling.len() * 2
 }
@@ -356,7 +401,11 @@ fn repeats_pairs(sentence: &str, key: &[char]) -> bool {
 /// Whether a paragraph near the top stands again right below, or the next begins with it.
 fn is_repeated(body: &Lines, index: usize) -> bool {
     let text = body.get(&body.lines[index]);
-    if index > 3 || text.len() < 40 || is_item(text) || (fold::words(text) < 6 && text.chars().count() < 25) {
+    if index > 3
+        || text.len() < 40
+        || is_item(text)
+        || (fold::words(text) < 6 && text.chars().count() < 25)
+    {
         return false;
     }
     let is_short = text.ends_with('…') || text.ends_with("...") || text.ends_with("[…]");
@@ -364,7 +413,11 @@ fn is_repeated(body: &Lines, index: usize) -> bool {
     let below = &body.lines[index + 1..body.lines.len().min(index + 4)];
     below.iter().any(|line| {
         let other = body.get(line);
-        let repeats = if is_short { fold::key(other).starts_with(&key) } else { fold::prefix_end(other, &key).is_some() };
+        let repeats = if is_short {
+            fold::key(other).starts_with(&key)
+        } else {
+            fold::prefix_end(other, &key).is_some()
+        };
         line.gap && other.len() + 8 >= text.len() && repeats
     })
 }
@@ -377,10 +430,14 @@ fn is_verse(body: &Lines, index: usize) -> bool {
     if body.get(next).starts_with(char::is_lowercase) {
         return true;
     }
-    if line.marked_until == line.end || (index > 0 && !line.gap) || fold::key(body.get(next)) == fold::key(body.get(line)) {
+    if line.marked_until == line.end
+        || (index > 0 && !line.gap)
+        || fold::key(body.get(next)) == fold::key(body.get(line))
+    {
         return false;
     }
-    following.clone().count() >= 2 && following.take(8).all(|next| body.get(next).chars().take(61).count() <= 60)
+    following.clone().count() >= 2
+        && following.take(8).all(|next| body.get(next).chars().take(61).count() <= 60)
 }
 
 fn is_item(text: &str) -> bool {
@@ -389,13 +446,33 @@ fn is_item(text: &str) -> bool {
 }
 
 fn is_quote(character: char) -> bool {
-    matches!(character, '"' | '\'' | '“' | '”' | '„' | '‘' | '’' | '‚' | '«' | '»' | '‹' | '›' | '「' | '」' | '『' | '』' | '《' | '》')
+    matches!(
+        character,
+        '"' | '\''
+            | '“'
+            | '”'
+            | '„'
+            | '‘'
+            | '’'
+            | '‚'
+            | '«'
+            | '»'
+            | '‹'
+            | '›'
+            | '「'
+            | '」'
+            | '『'
+            | '』'
+            | '《'
+            | '》'
+    )
 }
 
 /// Whether a text ends as a sentence does.
 pub(super) fn ends_sentence(text: &str) -> bool {
     let end = text.trim_end_matches(|c: char| is_quote(c) || matches!(c, ')' | ']' | ' '));
-    end.ends_with(['.', '!', '?', '。', '！', '？', '।', '؟', '۔', '։', '።']) && !end.ends_with("...")
+    end.ends_with(['.', '!', '?', '。', '！', '？', '।', '؟', '۔', '։', '።'])
+        && !end.ends_with("...")
 }
 
 fn starts_with_separator(text: &str, separators: &[char]) -> bool {

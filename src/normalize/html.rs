@@ -36,7 +36,8 @@ struct Shape {
 }
 
 fn shape(raw: &str, markup: Markup) -> Shape {
-    let mut shape = Shape { has_tags: markup == Markup::Html, has_blocks: false, has_blank_lines: true };
+    let mut shape =
+        Shape { has_tags: markup == Markup::Html, has_blocks: false, has_blank_lines: true };
     let mut at = 0;
     while let Some(found) = memchr(b'<', &raw.as_bytes()[at..]) {
         at += found + 1;
@@ -70,12 +71,18 @@ fn unescape_markup(raw: &str) -> Option<String> {
 fn has_escaped_markup(raw: &str) -> bool {
     let mut finder = memmem::find_iter(raw.as_bytes(), b"&").map(|at| &raw[at..]);
     let escaped = finder.find_map(|text| {
-        let opening = ["&lt;", "&#60;", "&#x3c;", "&#x3C;", "&amp;lt;"].iter().find(|form| text.starts_with(**form))?;
+        let opening = ["&lt;", "&#60;", "&#x3c;", "&#x3C;", "&amp;lt;"]
+            .iter()
+            .find(|form| text.starts_with(**form))?;
         let tag = tag::peek_escaped(&text[opening.len()..])?;
-        (tag.is_closing || tag.name.is_block() || matches!(tag.name, Name::Img | Name::A)).then_some(())
+        (tag.is_closing || tag.name.is_block() || matches!(tag.name, Name::Img | Name::A))
+            .then_some(())
     });
     // Code that is about markup stays: it stands in <code> or <pre>, among real tags.
-    escaped.is_some() && !["<code", "<pre", "<kbd", "<samp", "<tt"].iter().any(|name| memmem::find(raw.as_bytes(), name.as_bytes()).is_some())
+    escaped.is_some()
+        && !["<code", "<pre", "<kbd", "<samp", "<tt"]
+            .iter()
+            .any(|name| memmem::find(raw.as_bytes(), name.as_bytes()).is_some())
 }
 
 fn unescape_once(raw: &str) -> String {
@@ -85,10 +92,18 @@ fn unescape_once(raw: &str) -> String {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
         const FORMS: [(&str, &str); 9] = [
-            ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&amp;", "&"), ("&#60;", "<"), ("&#62;", ">"),
-            ("&#39;", "'"), ("&apos;", "'"), ("&#34;", "\""),
+            ("&lt;", "<"),
+            ("&gt;", ">"),
+            ("&quot;", "\""),
+            ("&amp;", "&"),
+            ("&#60;", "<"),
+            ("&#62;", ">"),
+            ("&#39;", "'"),
+            ("&apos;", "'"),
+            ("&#34;", "\""),
         ];
-        let (form, meant) = FORMS.into_iter().find(|(form, _)| rest.starts_with(form)).unwrap_or(("&", "&"));
+        let (form, meant) =
+            FORMS.into_iter().find(|(form, _)| rest.starts_with(form)).unwrap_or(("&", "&"));
         out.push_str(meant);
         rest = &rest[form.len()..];
     }
@@ -218,7 +233,8 @@ impl<'a> Reader<'a> {
             }
             Name::Heading | Name::Figcaption => {
                 self.block();
-                self.out.kind = if tag.name == Name::Heading { Kind::Heading } else { Kind::Caption };
+                self.out.kind =
+                    if tag.name == Name::Heading { Kind::Heading } else { Kind::Caption };
             }
             Name::Dd => self.out.set_break(Break::Line),
             name if name.is_block() => self.block(),
@@ -351,8 +367,12 @@ impl<'a> Reader<'a> {
     /// `10<sup>6</sup>` would read as 106.
     fn superscript(&mut self) {
         let rest = &self.raw[self.at..];
-        let length = rest.bytes().take(4).take_while(|b| matches!(b, b'0'..=b'9' | b'-' | b'+')).count();
-        if length == 0 || !rest[length..].starts_with("</") || self.out.last_character().is_none_or(|c| c == ' ') {
+        let length =
+            rest.bytes().take(4).take_while(|b| matches!(b, b'0'..=b'9' | b'-' | b'+')).count();
+        if length == 0
+            || !rest[length..].starts_with("</")
+            || self.out.last_character().is_none_or(|c| c == ' ')
+        {
             return;
         }
         for byte in rest[..length].bytes() {
@@ -371,7 +391,9 @@ impl<'a> Reader<'a> {
 
     /// Of a picture only an emoji that it stands for is text.
     fn image(&mut self, tag: &Tag<'_>) {
-        let Some(alternative) = tag.attribute("alt").filter(|alt| alt.chars().count() <= 8) else { return };
+        let Some(alternative) = tag.attribute("alt").filter(|alt| alt.chars().count() <= 8) else {
+            return;
+        };
         let is_emoji = !alternative.is_empty()
             && alternative.chars().all(|c| matches!(c, '\u{200d}' | '\u{fe0f}' | '\u{2190}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}'));
         if is_emoji {
@@ -385,7 +407,11 @@ impl<'a> Reader<'a> {
             return;
         }
         let rest = &self.raw[self.at..];
-        let end = if tag.name.is_raw() { tag::raw_end(rest, tag.written) } else { tag::element_end(rest, tag.written) };
+        let end = if tag.name.is_raw() {
+            tag::raw_end(rest, tag.written)
+        } else {
+            tag::element_end(rest, tag.written)
+        };
         match end {
             Some(length) => self.at += length,
             // What follows an unclosed script or style sheet is code, not text.
@@ -450,7 +476,10 @@ fn disarm(line: &str, out: &mut String) {
             rest = &rest[1..];
             continue;
         }
-        let looks_like_tag = rest.as_bytes().get(1).is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'/' | b'!' | b'?'));
+        let looks_like_tag = rest
+            .as_bytes()
+            .get(1)
+            .is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'/' | b'!' | b'?'));
         if !looks_like_tag {
             out.push('<');
             rest = &rest[1..];
@@ -458,7 +487,10 @@ fn disarm(line: &str, out: &mut String) {
         }
         out.push('‹');
         rest = &rest[1..];
-        let end = rest.bytes().position(|b| matches!(b, b'<' | b'>')).filter(|end| rest.as_bytes()[*end] == b'>');
+        let end = rest
+            .bytes()
+            .position(|b| matches!(b, b'<' | b'>'))
+            .filter(|end| rest.as_bytes()[*end] == b'>');
         if let Some(end) = end {
             out.push_str(&rest[..end]);
             out.push('›');

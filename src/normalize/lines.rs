@@ -108,7 +108,10 @@ pub(super) struct Builder {
 
 impl Builder {
     pub(super) fn with_capacity(bytes: usize) -> Self {
-        Self { out: Lines { text: String::with_capacity(bytes), lines: Vec::with_capacity(16) }, ..Self::default() }
+        Self {
+            out: Lines { text: String::with_capacity(bytes), lines: Vec::with_capacity(16) },
+            ..Self::default()
+        }
     }
 
     /// Asks for a break before the next text.
@@ -122,7 +125,11 @@ impl Builder {
 
     /// A line break that counts: the second in a row begins a paragraph.
     pub(super) fn line_break(&mut self) {
-        let wanted = if self.pending == Break::None && self.is_open { Break::Line } else { Break::Paragraph };
+        let wanted = if self.pending == Break::None && self.is_open {
+            Break::Line
+        } else {
+            Break::Paragraph
+        };
         self.set_break(wanted);
     }
 
@@ -141,7 +148,10 @@ impl Builder {
         let bytes = text.as_bytes();
         let mut at = 0;
         while at < bytes.len() {
-            let run = bytes[at..].iter().position(|b| SPECIAL[usize::from(*b)]).unwrap_or(bytes.len() - at);
+            let run = bytes[at..]
+                .iter()
+                .position(|b| SPECIAL[usize::from(*b)])
+                .unwrap_or(bytes.len() - at);
             if run > 0 {
                 self.run(&text[at..at + run]);
                 at += run;
@@ -206,7 +216,8 @@ impl Builder {
             self.begin_line();
         }
         if self.separators > 0 {
-            let separators = if self.before.is_some() { std::mem::take(&mut self.separators) } else { 0 };
+            let separators =
+                if self.before.is_some() { std::mem::take(&mut self.separators) } else { 0 };
             self.separators = 0;
             for _ in 0..separators {
                 self.out.text.push_str(" |");
@@ -222,7 +233,14 @@ impl Builder {
         let gap = self.pending == Break::Paragraph;
         self.close_line();
         let start = self.out.text.len();
-        self.current = Line { start, end: start, gap, kind: self.kind, marked_until: start, ..Line::default() };
+        self.current = Line {
+            start,
+            end: start,
+            gap,
+            kind: self.kind,
+            marked_until: start,
+            ..Line::default()
+        };
         self.is_open = true;
         self.space = false;
         self.pending = Break::None;

@@ -62,7 +62,12 @@ impl Default for Options {
 const MAX_SECONDS_AHEAD: i64 = 86_400;
 
 /// Makes the clean article of an entry.
-pub fn normalize(entry: &Entry, feed: &FeedContext<'_>, options: &Options, now: Timestamp) -> Article {
+pub fn normalize(
+    entry: &Entry,
+    feed: &FeedContext<'_>,
+    options: &Options,
+    now: Timestamp,
+) -> Article {
     let mut cuts = Cuts::default();
     let title = title::clean(entry.title.as_ref(), feed, &mut cuts);
     let texts = body::clean(entry, title, feed, options, &mut cuts);

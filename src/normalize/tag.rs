@@ -41,7 +41,10 @@ pub(super) enum Name {
 impl Name {
     pub(super) fn is_block(self) -> bool {
         use Name::{Block, Br, Cell, Dd, Figcaption, Heading, Li, Ol, P, Pre, Table, Tr, Ul};
-        matches!(self, Block | Br | Cell | Dd | Figcaption | Heading | Li | Ol | P | Pre | Table | Tr | Ul)
+        matches!(
+            self,
+            Block | Br | Cell | Dd | Figcaption | Heading | Li | Ol | P | Pre | Table | Tr | Ul
+        )
     }
 
     pub(super) fn is_skipped(self) -> bool {
@@ -88,7 +91,10 @@ pub(super) fn peek(text: &str) -> Option<Tag<'_>> {
     if !bytes.get(start)?.is_ascii_alphabetic() {
         return None;
     }
-    let length = bytes[start..].iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b':' | b'_')).count();
+    let length = bytes[start..]
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b':' | b'_'))
+        .count();
     let end = start + length;
     // `<http://...>` and `<someone@example.org>` are how plain texts write addresses.
     let next = bytes.get(end);
@@ -104,12 +110,25 @@ pub(super) fn peek(text: &str) -> Option<Tag<'_>> {
 pub(super) fn peek_escaped(text: &str) -> Option<Tag<'_>> {
     let is_closing = text.starts_with('/');
     let start = usize::from(is_closing);
-    let length = text.as_bytes().get(start..)?.iter().take(12).take_while(|b| b.is_ascii_alphanumeric()).count();
+    let length = text
+        .as_bytes()
+        .get(start..)?
+        .iter()
+        .take(12)
+        .take_while(|b| b.is_ascii_alphanumeric())
+        .count();
     let written = text.get(start..start + length)?;
     let name = if written.is_empty() { Name::Unknown } else { meaning(written) };
     let rest = text.get(start + length..)?;
-    let ends = rest.starts_with(['&', '/', '>']) || (rest.starts_with(' ') && has_escaped_end(rest));
-    (name != Name::Unknown && ends).then_some(Tag { name, written, is_closing, attributes: "", length: 0 })
+    let ends =
+        rest.starts_with(['&', '/', '>']) || (rest.starts_with(' ') && has_escaped_end(rest));
+    (name != Name::Unknown && ends).then_some(Tag {
+        name,
+        written,
+        is_closing,
+        attributes: "",
+        length: 0,
+    })
 }
 
 /// Whether an escaped tag that has attributes ends within reach.
@@ -129,14 +148,17 @@ fn meaning(written: &str) -> Name {
         b"br" => Name::Br,
         b"img" | b"image" => Name::Img,
         b"b" | b"strong" | b"em" | b"i" | b"u" | b"mark" | b"cite" => Name::Bold,
-        b"span" | b"font" | b"small" | b"big" | b"abbr" | b"acronym" | b"bdi" | b"bdo" | b"code" | b"data" | b"del"
-        | b"dfn" | b"ins" | b"kbd" | b"label" | b"nobr" | b"output" | b"ruby" | b"rb" | b"s" | b"samp" | b"strike"
-        | b"sub" | b"time" | b"tt" | b"var" | b"wbr" | b"picture" | b"source" | b"track" | b"param" | b"link" | b"meta"
-        | b"base" | b"input" | b"col" | b"area" | b"embed" | b"blink" | b"marquee" | b"math" | b"html" | b"body"
-        | b"tbody" | b"thead" | b"tfoot" | b"colgroup" | b"slot" | b"basefont" | b"bgsound" | b"keygen" | b"spacer" => Name::Inline,
-        b"div" | b"section" | b"article" | b"header" | b"footer" | b"main" | b"aside" | b"blockquote" | b"figure"
-        | b"address" | b"center" | b"dl" | b"dt" | b"fieldset" | b"legend" | b"details" | b"summary" | b"hgroup"
-        | b"hr" | b"form" | b"dir" | b"menu" | b"optgroup" | b"frameset" | b"dialog" | b"search" | b"xmp" | b"listing" => Name::Block,
+        b"span" | b"font" | b"small" | b"big" | b"abbr" | b"acronym" | b"bdi" | b"bdo"
+        | b"code" | b"data" | b"del" | b"dfn" | b"ins" | b"kbd" | b"label" | b"nobr"
+        | b"output" | b"ruby" | b"rb" | b"s" | b"samp" | b"strike" | b"sub" | b"time" | b"tt"
+        | b"var" | b"wbr" | b"picture" | b"source" | b"track" | b"param" | b"link" | b"meta"
+        | b"base" | b"input" | b"col" | b"area" | b"embed" | b"blink" | b"marquee" | b"math"
+        | b"html" | b"body" | b"tbody" | b"thead" | b"tfoot" | b"colgroup" | b"slot"
+        | b"basefont" | b"bgsound" | b"keygen" | b"spacer" => Name::Inline,
+        b"div" | b"section" | b"article" | b"header" | b"footer" | b"main" | b"aside"
+        | b"blockquote" | b"figure" | b"address" | b"center" | b"dl" | b"dt" | b"fieldset"
+        | b"legend" | b"details" | b"summary" | b"hgroup" | b"hr" | b"form" | b"dir" | b"menu"
+        | b"optgroup" | b"frameset" | b"dialog" | b"search" | b"xmp" | b"listing" => Name::Block,
         b"caption" | b"figcaption" => Name::Figcaption,
         b"dd" => Name::Dd,
         b"h1" | b"h2" | b"h3" | b"h4" | b"h5" | b"h6" => Name::Heading,
@@ -150,9 +172,11 @@ fn meaning(written: &str) -> Name {
         b"td" | b"th" => Name::Cell,
         b"tr" => Name::Tr,
         b"script" | b"style" | b"textarea" | b"title" => Name::Raw,
-        b"iframe" | b"noscript" | b"template" | b"noframes" | b"noembed" | b"svg" | b"object" | b"applet" | b"canvas"
-        | b"audio" | b"video" | b"button" | b"select" | b"option" | b"datalist" | b"map" | b"head" | b"nav" | b"rt"
-        | b"rp" | b"progress" | b"meter" => Name::Skipped,
+        b"iframe" | b"noscript" | b"template" | b"noframes" | b"noembed" | b"svg" | b"object"
+        | b"applet" | b"canvas" | b"audio" | b"video" | b"button" | b"select" | b"option"
+        | b"datalist" | b"map" | b"head" | b"nav" | b"rt" | b"rp" | b"progress" | b"meter" => {
+            Name::Skipped
+        }
         _ => Name::Unknown,
     }
 }
@@ -164,17 +188,23 @@ fn tag_end(text: &str, start: usize) -> Option<usize> {
     // The first `>` inside a quoted value: where the tag ends if that value turns out to be text.
     let mut quoted = None;
     loop {
-        let found = at + bytes.get(at..)?.iter().position(|b| matches!(b, b'>' | b'"' | b'\'' | b'<'))?;
+        let found =
+            at + bytes.get(at..)?.iter().position(|b| matches!(b, b'>' | b'"' | b'\'' | b'<'))?;
         match bytes[found] {
             // A new tag begins: this one was cut off.
             b'<' => return quoted,
             b'>' => return Some(found),
             quote if is_value_start(&bytes[start..found]) => {
                 let value = &bytes[found + 1..];
-                let Some(close) = memchr(quote, value) else { return quoted.or(memchr(b'>', value).map(|end| found + 1 + end)) };
-                quoted = quoted.or_else(|| memchr(b'>', &value[..close]).map(|end| found + 1 + end));
+                let Some(close) = memchr(quote, value) else {
+                    return quoted.or(memchr(b'>', value).map(|end| found + 1 + end));
+                };
+                quoted =
+                    quoted.or_else(|| memchr(b'>', &value[..close]).map(|end| found + 1 + end));
                 at = found + close + 2;
-                let goes_on = bytes.get(at).is_none_or(|b| b.is_ascii_whitespace() || matches!(b, b'>' | b'/' | b'"' | b'\''));
+                let goes_on = bytes.get(at).is_none_or(|b| {
+                    b.is_ascii_whitespace() || matches!(b, b'>' | b'/' | b'"' | b'\'')
+                });
                 // Behind a quote that was never closed stands text.
                 if !goes_on && quoted.is_some() {
                     return quoted;
@@ -219,7 +249,9 @@ struct Widgets {
 }
 
 static WIDGETS: LazyLock<Widgets> = LazyLock::new(|| {
-    let tokens = include_str!("data/widgets.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let tokens = include_str!("data/widgets.txt")
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     let (beginnings, exact): (Vec<_>, Vec<_>) = tokens.partition(|token| token.ends_with('*'));
     let beginnings = beginnings.into_iter().map(|token| token.trim_end_matches('*')).collect();
     Widgets { exact: exact.into_iter().collect(), beginnings }
@@ -228,7 +260,9 @@ static WIDGETS: LazyLock<Widgets> = LazyLock::new(|| {
 impl<'a> Tag<'a> {
     /// The value of an attribute, references in it unresolved.
     pub(super) fn attribute(&self, name: &str) -> Option<&'a str> {
-        attributes(self.attributes).find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        attributes(self.attributes)
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 
     /// Whether the element has no content and no closing tag.
@@ -254,10 +288,13 @@ impl<'a> Tag<'a> {
         if self.attributes.len() < 6 || !is_container(self.name) {
             return false;
         }
-        let named = |(name, _): &(&str, &str)| name.eq_ignore_ascii_case("class") || name.eq_ignore_ascii_case("id");
+        let named = |(name, _): &(&str, &str)| {
+            name.eq_ignore_ascii_case("class") || name.eq_ignore_ascii_case("id")
+        };
         attributes(self.attributes).filter(named).any(|(_, value)| {
             value.split_ascii_whitespace().any(|token| {
-                WIDGETS.exact.contains(token) || WIDGETS.beginnings.iter().any(|beginning| token.starts_with(beginning))
+                WIDGETS.exact.contains(token)
+                    || WIDGETS.beginnings.iter().any(|beginning| token.starts_with(beginning))
             })
         })
     }
@@ -272,8 +309,11 @@ fn is_container(name: Name) -> bool {
 fn hides(style: &str) -> bool {
     style.split(';').any(|declaration| {
         let Some((property, value)) = declaration.split_once(':') else { return false };
-        let (property, value) = (property.trim(), value.trim().trim_end_matches("!important").trim_end());
-        let is = |wanted: &str, hidden: &str| property.eq_ignore_ascii_case(wanted) && value.eq_ignore_ascii_case(hidden);
+        let (property, value) =
+            (property.trim(), value.trim().trim_end_matches("!important").trim_end());
+        let is = |wanted: &str, hidden: &str| {
+            property.eq_ignore_ascii_case(wanted) && value.eq_ignore_ascii_case(hidden)
+        };
         is("display", "none") || is("visibility", "hidden") || is("mso-hide", "all")
     })
 }
@@ -282,19 +322,26 @@ fn hides(style: &str) -> bool {
 fn attributes(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = text;
     std::iter::from_fn(move || {
-        rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '"' | '\'' | '='));
+        rest = rest.trim_start_matches(|c: char| {
+            c.is_ascii_whitespace() || matches!(c, '/' | '"' | '\'' | '=')
+        });
         if rest.is_empty() {
             return None;
         }
-        let end = rest.find(|c: char| c.is_ascii_whitespace() || matches!(c, '=' | '/')).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| c.is_ascii_whitespace() || matches!(c, '=' | '/'))
+            .unwrap_or(rest.len());
         let (name, tail) = rest.split_at(end);
-        let Some(value) = tail.trim_ascii_start().strip_prefix('=').map(str::trim_ascii_start) else {
+        let Some(value) = tail.trim_ascii_start().strip_prefix('=').map(str::trim_ascii_start)
+        else {
             rest = tail;
             return Some((name, ""));
         };
         let (value, tail) = match value.chars().next() {
             Some(quote @ ('"' | '\'')) => value[1..].split_once(quote).unwrap_or((&value[1..], "")),
-            _ => value.split_at(value.find(|c: char| c.is_ascii_whitespace()).unwrap_or(value.len())),
+            _ => {
+                value.split_at(value.find(|c: char| c.is_ascii_whitespace()).unwrap_or(value.len()))
+            }
         };
         rest = tail;
         Some((name, value))
@@ -308,7 +355,9 @@ pub(super) fn raw_end(text: &str, written: &str) -> Option<usize> {
         at += memmem::find(text.as_bytes().get(at..)?, b"</")? + 2;
         let name = text.as_bytes().get(at..at + written.len());
         if name.is_some_and(|name| name.eq_ignore_ascii_case(written.as_bytes())) {
-            return Some(memchr(b'>', &text.as_bytes()[at..]).map_or(text.len(), |end| at + end + 1));
+            return Some(
+                memchr(b'>', &text.as_bytes()[at..]).map_or(text.len(), |end| at + end + 1),
+            );
         }
     }
 }
@@ -319,7 +368,8 @@ pub(super) fn element_end(text: &str, written: &str) -> Option<usize> {
     let mut at = 0;
     while let Some(found) = memchr(b'<', text.as_bytes().get(at..)?) {
         at += found;
-        let Some(tag) = peek(&text[at..]).filter(|tag| tag.written.eq_ignore_ascii_case(written)) else {
+        let Some(tag) = peek(&text[at..]).filter(|tag| tag.written.eq_ignore_ascii_case(written))
+        else {
             at += 1;
             continue;
         };

@@ -20,7 +20,8 @@ pub(super) struct SiteNames {
 impl SiteNames {
     pub(super) fn of(feed: &FeedContext<'_>) -> Self {
         let title = feed.title.unwrap_or_default();
-        let mut pieces: Vec<_> = split(title).map(fold::key).filter(|piece| is_telling(piece)).collect();
+        let mut pieces: Vec<_> =
+            split(title).map(fold::key).filter(|piece| is_telling(piece)).collect();
         let host = feed.site_url.and_then(host);
         if let Some(host) = host {
             pieces.push(fold::key(host));
@@ -28,7 +29,9 @@ impl SiteNames {
             pieces.push(fold::key(label));
             let labels: Vec<_> = label.split('.').collect();
             // The name of `news.example.co.uk` is its longest label.
-            pieces.extend(labels.iter().max_by_key(|label| label.len()).map(|label| fold::key(label)));
+            pieces.extend(
+                labels.iter().max_by_key(|label| label.len()).map(|label| fold::key(label)),
+            );
         }
         pieces.retain(|piece| is_telling(piece));
         Self { whole: fold::key(title), pieces }
@@ -42,10 +45,16 @@ impl SiteNames {
             return false;
         }
         let without_article = key.strip_prefix(&['t', 'h', 'e']).unwrap_or(&key);
-        let is = |name: &[char]| name == key || name == without_article || name.strip_prefix(&['t', 'h', 'e']) == Some(&key);
+        let is = |name: &[char]| {
+            name == key
+                || name == without_article
+                || name.strip_prefix(&['t', 'h', 'e']) == Some(&key)
+        };
         is(&self.whole)
             || self.pieces.iter().any(|piece| is(piece))
-            || (key.len() * 2 >= self.whole.len() && key.len() >= 6 && (self.whole.starts_with(&key) || self.whole.ends_with(&key)))
+            || (key.len() * 2 >= self.whole.len()
+                && key.len() >= 6
+                && (self.whole.starts_with(&key) || self.whole.ends_with(&key)))
     }
 }
 
@@ -56,7 +65,10 @@ fn is_telling(key: &[char]) -> bool {
 
 /// The pieces of a feed's title between separators that stand alone.
 fn split(title: &str) -> impl Iterator<Item = &str> {
-    title.split(['|', '–', '—', '»', '«', '•', '·', '｜', ':', '：', '>', '/']).flat_map(|piece| piece.split(" - ")).map(str::trim)
+    title
+        .split(['|', '–', '—', '»', '«', '•', '·', '｜', ':', '：', '>', '/'])
+        .flat_map(|piece| piece.split(" - "))
+        .map(str::trim)
 }
 
 fn host(url: &str) -> Option<&str> {
@@ -85,12 +97,14 @@ fn without_site<'a>(title: &'a str, names: &SiteNames) -> Option<(&'a str, &'a s
     let separators = || title.char_indices().filter(|(_, c)| SEPARATORS.contains(c));
     let after = separators().rev().find_map(|(at, separator)| {
         let (kept, name) = (&title[..at], &title[at + separator.len_utf8()..]);
-        (is_set_off(kept, name, separator) && names.contains(name) && fold::words(kept) >= 2).then(|| (trim(kept), &title[trim(kept).len()..]))
+        (is_set_off(kept, name, separator) && names.contains(name) && fold::words(kept) >= 2)
+            .then(|| (trim(kept), &title[trim(kept).len()..]))
     });
     after.or_else(|| {
         separators().find_map(|(at, separator)| {
             let (name, kept) = (&title[..at], &title[at + separator.len_utf8()..]);
-            let is_name = is_set_off(name, kept, separator) && names.contains(name) && fold::words(kept) >= 2;
+            let is_name =
+                is_set_off(name, kept, separator) && names.contains(name) && fold::words(kept) >= 2;
             let kept = kept.trim_start_matches(|c: char| c == ' ' || SEPARATORS.contains(&c));
             is_name.then(|| (kept, &title[..title.len() - kept.len()]))
         })
@@ -123,14 +137,22 @@ fn is_doubled(title: &str) -> bool {
 /// Where the second half of a title begins if it repeats the first, three words or more.
 fn halves(title: &str) -> Option<usize> {
     let near = title.len() / 2;
-    let middle = title.char_indices().map(|(at, _)| at).find(|at| *at >= near && !title[*at..].starts_with(' '))?;
+    let middle = title
+        .char_indices()
+        .map(|(at, _)| at)
+        .find(|at| *at >= near && !title[*at..].starts_with(' '))?;
     let first_char = title.chars().next()?;
     // The halves may differ by a separator: try the few places where the first character stands again.
     let from = title.floor_char_boundary(middle.saturating_sub(8));
-    title[from..].char_indices().take(16).map(|(at, c)| (at + from, c)).filter(|(at, c)| *at > 0 && *c == first_char).find_map(|(at, _)| {
-        let (first, second) = title.split_at(at);
-        let is_separate = first.ends_with(|c: char| !c.is_alphanumeric());
-        (is_separate && fold::words(first) >= 3 && fold::key(first) == fold::key(second)).then_some(at)
-    })
+    title[from..]
+        .char_indices()
+        .take(16)
+        .map(|(at, c)| (at + from, c))
+        .filter(|(at, c)| *at > 0 && *c == first_char)
+        .find_map(|(at, _)| {
+            let (first, second) = title.split_at(at);
+            let is_separate = first.ends_with(|c: char| !c.is_alphanumeric());
+            (is_separate && fold::words(first) >= 3 && fold::key(first) == fold::key(second))
+                .then_some(at)
+        })
 }
-

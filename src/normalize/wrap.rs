@@ -32,8 +32,13 @@ pub(super) fn unwrap(text: &mut Lines) {
 /// Whether each line is so full that the first word of the next would not have fitted the widest one.
 fn is_wrapped(text: &Lines, lines: &[Line]) -> bool {
     let width = |line: &Line| text.get(line).chars().count();
-    let Some(column) = lines.iter().map(width).max().filter(|column| COLUMNS.contains(column)) else { return false };
-    let words = lines.iter().all(|line| text.get(line).split(' ').nth(2).is_some() || line.end == lines[lines.len() - 1].end);
+    let Some(column) = lines.iter().map(width).max().filter(|column| COLUMNS.contains(column))
+    else {
+        return false;
+    };
+    let words = lines.iter().all(|line| {
+        text.get(line).split(' ').nth(2).is_some() || line.end == lines[lines.len() - 1].end
+    });
     words
         && lines.windows(2).all(|pair| {
             let first_word = text.get(&pair[1]).split(' ').next().unwrap_or_default();
@@ -90,5 +95,6 @@ pub(super) fn dedent(text: &mut Lines) {
 
 /// Five words or more and nothing of a programming language.
 fn is_prose(line: &str) -> bool {
-    line.split_ascii_whitespace().nth(4).is_some() && !line.contains(['{', '}', '[', ']', '=', '<', '>', '_', '|', ';', '\\', '#'])
+    line.split_ascii_whitespace().nth(4).is_some()
+        && !line.contains(['{', '}', '[', ']', '=', '<', '>', '_', '|', ';', '\\', '#'])
 }

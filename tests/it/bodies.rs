@@ -9,8 +9,12 @@ use newsfold::{
 use serde_json::Value;
 
 fn read_lines(path: &str) -> Vec<Value> {
-    let text = fs::read_to_string(format!("{}/tests/fixtures/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    text.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str(line).unwrap()).collect()
+    let text = fs::read_to_string(format!("{}/tests/fixtures/{path}", env!("CARGO_MANIFEST_DIR")))
+        .unwrap();
+    text.lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 fn html(value: &str) -> RawText {
@@ -20,7 +24,8 @@ fn html(value: &str) -> RawText {
 fn article(title: &str, content: &str, site: Option<&str>) -> Article {
     let furniture = HashSet::new();
     let feed = FeedContext { title: site, site_url: None, language: None, furniture: &furniture };
-    let entry = Entry { title: Some(html(title)), content: Some(html(content)), ..Entry::default() };
+    let entry =
+        Entry { title: Some(html(title)), content: Some(html(content)), ..Entry::default() };
     normalize(&entry, &feed, &Options::default(), Timestamp::MIN)
 }
 
@@ -36,7 +41,15 @@ fn headline_copies_go_and_nothing_else_does() {
         right += u32::from(!must_stay && is_right);
         let is_wrong_cut = !is_right && got.body.len() < text("expect").len();
         if !is_right {
-            println!("{} {}\n  title {}\n  html  {}\n  got   {:?}\n  want  {:?}", if is_wrong_cut {"WRONG"} else {"missed"}, text("id"), text("title"), text("html"), got.body, text("expect"));
+            println!(
+                "{} {}\n  title {}\n  html  {}\n  got   {:?}\n  want  {:?}",
+                if is_wrong_cut { "WRONG" } else { "missed" },
+                text("id"),
+                text("title"),
+                text("html"),
+                got.body,
+                text("expect")
+            );
         }
         if is_wrong_cut || (must_stay && !is_right) {
             wrong.push(format!("{} {}", text("id"), text("kind")));

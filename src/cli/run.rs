@@ -1,0 +1,15 @@
+//! `newsfold run`: the daemon, in the foreground.
+
+use super::{Exit, Global, load};
+use crate::{daemon, telemetry};
+
+pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
+    let config = match load(global) {
+        Ok(config) => config,
+        Err(exit) => return Ok(exit),
+    };
+    let level = telemetry::init(&config.log, global.level(&config.log.level));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(daemon::run(global.path(), config, &level))?;
+    Ok(Exit::Fine)
+}

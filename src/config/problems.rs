@@ -1,0 +1,124 @@
+//! What is wrong with a configuration, every error at once, each with its file, line, column and the line itself.
+
+use std::{fmt, ops::Range, path::PathBuf};
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+/// One file of the configuration, kept for its messages.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// As named on the command line, or found in `conf.d`.
+    pub(super) path: PathBuf,
+    /// Its text.
+    pub(super) text: String,
+}
+
+/// Bytes of one file.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// Index into the sources.
+    pub(super) source: usize,
+    /// Byte range in its text.
+    pub(super) span: Range<usize>,
+}
+
+/// One error: what is wrong, where, and what was meant.
+#[derive(Clone, Debug)]
+pub(super) struct Problem {
+    pub(super) message: String,
+    pub(super) place: Option<Place>,
+    /// A second place that the message speaks of.
+    pub(super) other: Option<(Place, &'static str)>,
+    pub(super) help: Option<String>,
+}
+
+impl Problem {
+    pub(super) fn at(place: Place, message: impl Into<String>) -> Self {
+        Self { message: message.into(), place: Some(place), other: None, help: None }
+    }
+}
+
+/// The configuration cannot be used. Prints every error with `file:line:column`, the line and a caret.
+#[derive(Debug)]
+pub struct Error {
+    sources: Vec<Source>,
+    problems: Vec<Problem>,
+}
+
+impl Error {
+    pub(super) fn new(sources: Vec<Source>, mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_key(|problem| {
+            problem.place.as_ref().map(|place| (place.source, place.span.start))
+        });
+        Self { sources, problems }
+    }
+
+    /// How many errors there are; at least one.
+    pub fn count(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// The errors, one text each, ready to print; `color` adds terminal colours.
+    pub fn render(&self, color: bool) -> Vec<String> {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        self.problems.iter().map(|problem| self.render_one(problem, &renderer)).collect()
+    }
+
+    fn render_one(&self, problem: &Problem, renderer: &Renderer) -> String {
+        let mut group = Group::with_title(Level::ERROR.primary_title(problem.message.as_str()));
+        if let Some(place) = &problem.place {
+            group = group.element(self.snippet(place, AnnotationKind::Primary, ""));
+        }
+        if let Some((place, label)) = &problem.other {
+            group = group.element(self.snippet(place, AnnotationKind::Context, label));
+        }
+        if let Some(help) = &problem.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        renderer.render(&[group]).to_string()
+    }
+
+    fn snippet<'a>(
+        &'a self,
+        place: &Place,
+        kind: AnnotationKind,
+        label: &'a str,
+    ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+        let source = &self.sources[place.source];
+        let annotation = kind.span(place.span.clone());
+        let annotation = if label.is_empty() { annotation } else { annotation.label(label) };
+        Snippet::source(source.text.as_str())
+            .path(source.path.to_string_lossy().into_owned())
+            .annotation(annotation)
+    }
+
+    /// `file:line:column: message` for each error, for machines.
+    pub fn lines(&self) -> Vec<String> {
+        self.problems
+            .iter()
+            .map(|problem| match &problem.place {
+                None => problem.message.clone(),
+                Some(place) => {
+                    let source = &self.sources[place.source];
+                    let (line, column) = line_and_column(&source.text, place.span.start);
+                    format!("{}:{line}:{column}: {}", source.path.display(), problem.message)
+                }
+            })
+            .collect()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines().join("\n"))
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Both count from 1, columns in characters.
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = &text[..text.floor_char_boundary(offset)];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}

@@ -1,0 +1,694 @@
+//! The sections of the configuration: their keys, defaults and bounds.
+//!
+//! Each `read` takes what the section sets and falls back to the defaults (for a feed: to what the whole
+//! configuration says), so the defaults stand in exactly one place.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use url::Url;
+
+use super::{
+    problems::{Place, Problem},
+    reader::{Section, Value, nearest},
+    units::{parse_duration, parse_size},
+};
+use crate::{
+    dedup::{Prefer, Scope},
+    model::Timestamp,
+};
+
+/// How often a feed is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interval {
+    /// After the feed's own rhythm.
+    Auto,
+    /// As given.
+    Fixed(Duration),
+}
+
+/// How long rows are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Never removed.
+    Forever,
+    /// Removed when older than this.
+    For(Duration),
+}
+
+/// What full-text search covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// Titles and bodies.
+    Full,
+    /// Titles.
+    Title,
+    /// No index.
+    Off,
+}
+
+/// `[store]`: the database file and how long its rows stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The database file.
+    pub path: PathBuf,
+    /// Articles.
+    pub keep: Keep,
+    /// Folded copies; they go with their article at the latest.
+    pub keep_duplicates: Keep,
+    /// Log of polls.
+    pub keep_polls: Keep,
+    /// Full-text search.
+    pub search: Search,
+}
+
+/// `[fetch]`: one HTTP exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// User-Agent header.
+    pub user_agent: String,
+    /// The whole exchange, redirects included.
+    pub timeout: Duration,
+    /// Connection and TLS handshake.
+    pub connect_timeout: Duration,
+    /// From the request to the first byte of the answer.
+    pub first_byte_timeout: Duration,
+    /// Largest body, compressed or not, in bytes.
+    pub max_body: u64,
+    /// Bodies in flight together, in bytes.
+    pub max_in_flight: u64,
+    /// Longest chain of redirects.
+    pub max_redirects: u32,
+    /// Polls under way at once.
+    pub concurrency: u32,
+    /// Requests under way at once to one host.
+    pub per_host: u32,
+    /// Shortest time between the starts of two requests to one host.
+    pub host_delay: Duration,
+    /// Proxy for all requests; the environment is not read.
+    pub proxy: Option<String>,
+    /// Whether private, loopback and link-local addresses may be asked.
+    pub allow_private_networks: bool,
+}
+
+/// How much of a new feed's history becomes articles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Initial {
+    /// Everything it lists.
+    All,
+    /// The newest so many.
+    Newest(u32),
+    /// What was published at or after this instant.
+    Since(Timestamp),
+}
+
+/// `[poll]`: when a feed is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poll {
+    /// Rhythm.
+    pub interval: Interval,
+    /// Lower bound of `auto`.
+    pub min_interval: Duration,
+    /// Upper bound of everything but a server's order.
+    pub max_interval: Duration,
+    /// How long a permanent redirect must stand before it is adopted.
+    pub adopt_redirects_after: Duration,
+    /// History of a new feed.
+    pub initial: Initial,
+}
+
+/// Where article bodies come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentSource {
+    /// The feed.
+    Feed,
+    /// The article's web page.
+    Page,
+    /// The page where the feed carries only a stub.
+    Auto,
+}
+
+/// `[content]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Feed, page or auto.
+    pub source: ContentSource,
+}
+
+/// `[dedup]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dedup {
+    /// How far back copies are looked for.
+    pub window: Duration,
+    /// Among which articles.
+    pub scope: Scope,
+    /// Which text stays.
+    pub prefer: Prefer,
+}
+
+/// An address to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// Address and port.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// `[http]`: metrics and health.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Http {
+    /// Off unless set.
+    pub listen: Option<Listen>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Journal under systemd, text elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Form of the lines.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,newsfold::fetch=debug`.
+    pub level: String,
+}
+
+/// The URL of a feed: http(s) or file, without credentials, as it stands in `feeds.url`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FeedUrl(String);
+
+impl FeedUrl {
+    /// The URL as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path of a `file:` feed.
+    pub fn file_path(&self) -> Option<PathBuf> {
+        self.0.starts_with("file:").then(|| Url::parse(&self.0).ok()?.to_file_path().ok()).flatten()
+    }
+
+    /// Reads a URL as a configuration names it; `folder` is where relative `file:` feeds start.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("file:") {
+            let path = folder.join(path.strip_prefix("//").unwrap_or(path));
+            let url = Url::from_file_path(&path).map_err(|()| format!("{text:?} is not a path"))?;
+            return Ok(Self(url.into()));
+        }
+        let url = Url::parse(text).map_err(|error| format!("{text:?} is not a URL: {error}"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(format!(
+                "a feed's URL begins with https://, http:// or file:, this one with {}:",
+                url.scheme()
+            ));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(
+                "credentials do not belong in a URL: use username and password_file".to_owned()
+            );
+        }
+        Ok(Self(url.into()))
+    }
+}
+
+impl fmt::Display for FeedUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a feed's password is read from at each poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Password {
+    /// A file, its last line end cut.
+    File(PathBuf),
+    /// A credential that the service manager hands over (`LoadCredential=`).
+    Credential(String),
+}
+
+/// `[[feed]]`: one subscription with its final settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Feed {
+    /// What is asked.
+    pub url: FeedUrl,
+    /// What people call it.
+    pub name: Option<String>,
+    /// For grouping.
+    pub tags: Vec<String>,
+    /// Whether it is polled.
+    pub enabled: bool,
+    /// Of two copies that are equally full, the feed with the higher number keeps its text.
+    pub priority: i32,
+    /// HTTP basic authentication.
+    pub username: Option<String>,
+    /// Its password.
+    pub password: Option<Password>,
+    /// Further request headers.
+    pub headers: BTreeMap<String, String>,
+    /// Merged `[fetch]`.
+    pub fetch: Fetch,
+    /// Merged `[poll]`.
+    pub poll: Poll,
+    /// Merged `[content]`.
+    pub content: Content,
+    /// Merged `dedup.scope`.
+    pub scope: Scope,
+    /// Merged `dedup.prefer`.
+    pub prefer: Prefer,
+}
+
+/// What a feed falls back to.
+pub(super) struct Defaults<'a> {
+    pub(super) fetch: &'a Fetch,
+    pub(super) poll: &'a Poll,
+    pub(super) content: &'a Content,
+    pub(super) dedup: &'a Dedup,
+}
+
+type Folder<'a> = &'a dyn Fn(usize) -> PathBuf;
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("/var/lib/newsfold/newsfold.db"),
+            keep: Keep::Forever,
+            keep_duplicates: Keep::Forever,
+            keep_polls: Keep::For(Duration::from_secs(7 * 86_400)),
+            search: Search::Full,
+        }
+    }
+}
+
+impl Store {
+    pub(super) fn read(section: Section<'_>, folder: Folder<'_>) -> Self {
+        let default = Self::default();
+        let store = Self {
+            path: section
+                .get("path", |v| Ok(folder(v.source).join(v.as_str()?)))
+                .unwrap_or(default.path),
+            keep: section.get("keep", keep).unwrap_or(default.keep),
+            keep_duplicates: section
+                .get("keep_duplicates", keep)
+                .unwrap_or(default.keep_duplicates),
+            keep_polls: section.get("keep_polls", keep).unwrap_or(default.keep_polls),
+            search: section
+                .get("search", |v| {
+                    word(
+                        v,
+                        &[("full", Search::Full), ("title", Search::Title), ("off", Search::Off)],
+                    )
+                })
+                .unwrap_or(default.search),
+        };
+        section.finish();
+        store
+    }
+}
+
+impl Default for Fetch {
+    fn default() -> Self {
+        Self {
+            user_agent: concat!(
+                "newsfold/",
+                env!("CARGO_PKG_VERSION"),
+                " (+https://newsfold.example/bot)"
+            )
+            .to_owned(),
+            timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            first_byte_timeout: Duration::from_secs(20),
+            max_body: 16 << 20,
+            max_in_flight: 256 << 20,
+            max_redirects: 10,
+            concurrency: 64,
+            per_host: 2,
+            host_delay: Duration::from_secs(1),
+            proxy: None,
+            allow_private_networks: false,
+        }
+    }
+}
+
+impl Fetch {
+    /// `feed`: what the whole configuration says, when the section is a feed's.
+    pub(super) fn read(section: Section<'_>, feed: Option<&Self>) -> Self {
+        let base = feed.cloned().unwrap_or_default();
+        let mut fetch = Self {
+            user_agent: section.get("user_agent", header_text).unwrap_or(base.user_agent),
+            timeout: section.get("timeout", positive).unwrap_or(base.timeout),
+            connect_timeout: section
+                .get("connect_timeout", positive)
+                .unwrap_or(base.connect_timeout),
+            first_byte_timeout: section
+                .get("first_byte_timeout", positive)
+                .unwrap_or(base.first_byte_timeout),
+            max_body: section.get("max_body", size).unwrap_or(base.max_body),
+            max_redirects: section
+                .get("max_redirects", |v| count(v, 0..21))
+                .unwrap_or(base.max_redirects),
+            proxy: section.get("proxy", proxy).or(base.proxy),
+            allow_private_networks: section
+                .get("allow_private_networks", Value::as_bool)
+                .unwrap_or(base.allow_private_networks),
+            ..base
+        };
+        if feed.is_some() {
+            for key in ["max_in_flight", "concurrency", "per_host", "host_delay"] {
+                section.elsewhere(key, "[fetch]");
+            }
+        } else {
+            fetch.max_in_flight = section.get("max_in_flight", size).unwrap_or(fetch.max_in_flight);
+            fetch.concurrency =
+                section.get("concurrency", |v| count(v, 1..1_025)).unwrap_or(fetch.concurrency);
+            fetch.per_host = section.get("per_host", |v| count(v, 1..65)).unwrap_or(fetch.per_host);
+            fetch.host_delay = section.get("host_delay", duration).unwrap_or(fetch.host_delay);
+        }
+        section.finish();
+        fetch
+    }
+}
+
+impl Default for Poll {
+    fn default() -> Self {
+        Self {
+            interval: Interval::Auto,
+            min_interval: Duration::from_secs(15 * 60),
+            max_interval: Duration::from_secs(86_400),
+            adopt_redirects_after: Duration::from_secs(48 * 3_600),
+            initial: Initial::All,
+        }
+    }
+}
+
+impl Poll {
+    pub(super) fn read(section: Section<'_>, feed: Option<&Self>) -> Self {
+        let base = feed.cloned().unwrap_or_default();
+        let max_place = section.every("max_interval").first().map(Value::place);
+        let min_place = section.every("min_interval").first().map(Value::place);
+        let poll = Self {
+            interval: section.get("interval", interval).unwrap_or(base.interval),
+            min_interval: section.get("min_interval", positive).unwrap_or(base.min_interval),
+            max_interval: section.get("max_interval", positive).unwrap_or(base.max_interval),
+            adopt_redirects_after: section
+                .get("adopt_redirects_after", duration)
+                .unwrap_or(base.adopt_redirects_after),
+            initial: section.get("initial", initial).unwrap_or(base.initial),
+        };
+        if poll.min_interval > poll.max_interval
+            && let Some(place) = min_place.or(max_place)
+        {
+            section.report(Problem::at(place, "min_interval is longer than max_interval"));
+        }
+        section.finish();
+        poll
+    }
+}
+
+impl Content {
+    pub(super) fn read(section: Section<'_>, feed: Option<&Self>) -> Self {
+        let words = [
+            ("feed", ContentSource::Feed),
+            ("page", ContentSource::Page),
+            ("auto", ContentSource::Auto),
+        ];
+        let base = feed.map_or(ContentSource::Feed, |content| content.source);
+        let content = Self { source: section.get("source", |v| word(v, &words)).unwrap_or(base) };
+        section.finish();
+        content
+    }
+}
+
+const SCOPES: [(&str, Scope); 3] =
+    [("all", Scope::All), ("feed", Scope::Feed), ("off", Scope::Off)];
+const PREFERENCES: [(&str, Prefer); 2] = [("first", Prefer::First), ("fullest", Prefer::Fullest)];
+
+impl Default for Dedup {
+    fn default() -> Self {
+        Self { window: Duration::from_secs(7 * 86_400), scope: Scope::All, prefer: Prefer::Fullest }
+    }
+}
+
+impl Dedup {
+    pub(super) fn read(section: Section<'_>) -> Self {
+        let default = Self::default();
+        let dedup = Self {
+            window: section.get("window", positive).unwrap_or(default.window),
+            scope: section.get("scope", |v| word(v, &SCOPES)).unwrap_or(default.scope),
+            prefer: section.get("prefer", |v| word(v, &PREFERENCES)).unwrap_or(default.prefer),
+        };
+        section.finish();
+        dedup
+    }
+}
+
+impl Http {
+    pub(super) fn read(section: Section<'_>, folder: Folder<'_>) -> Self {
+        let listen = section.get("listen", |v| {
+            let text = v.as_str()?;
+            if let Some(path) = text.strip_prefix("unix:") {
+                return Ok(Listen::Unix(folder(v.source).join(path)));
+            }
+            let meant = || format!("{text:?} is not an address: write \"127.0.0.1:9797\" or \"unix:/run/newsfold/http\"");
+            text.parse().map(Listen::Tcp).map_err(|_| meant())
+        });
+        section.finish();
+        Self { listen }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, level: "info".to_owned() }
+    }
+}
+
+impl Log {
+    pub(super) fn read(section: Section<'_>) -> Self {
+        let default = Self::default();
+        let words =
+            [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
+        let log = Self {
+            format: section.get("format", |v| word(v, &words)).unwrap_or(default.format),
+            level: section.get("level", level).unwrap_or(default.level),
+        };
+        section.finish();
+        log
+    }
+}
+
+impl Feed {
+    /// Reads one `[[feed]]`; `None` where its URL cannot be read, which is then reported.
+    pub(super) fn read(
+        section: Section<'_>,
+        item: &Value<'_>,
+        defaults: &Defaults<'_>,
+        folder: &Path,
+    ) -> Option<(Self, Place)> {
+        let place = section.every("url").first().map_or_else(|| item.place(), Value::place);
+        if section.every("url").is_empty() {
+            section.report(Problem::at(item.place(), "a feed needs a url"));
+        }
+        let url = section.get("url", |v| FeedUrl::parse(v.as_str()?, folder));
+        let dedup = section.section("dedup");
+        dedup.elsewhere("window", "[dedup]");
+        let fetch = Fetch::read(section.section("fetch"), Some(defaults.fetch));
+        let poll = Poll::read(section.section("poll"), Some(defaults.poll));
+        let content = Content::read(section.section("content"), Some(defaults.content));
+        let scope = dedup.get("scope", |v| word(v, &SCOPES)).unwrap_or(defaults.dedup.scope);
+        let prefer =
+            dedup.get("prefer", |v| word(v, &PREFERENCES)).unwrap_or(defaults.dedup.prefer);
+        dedup.finish();
+        let feed = url.map(|url| Self {
+            url,
+            name: section.get("name", text),
+            tags: section.get("tags", Value::as_strings).unwrap_or_default(),
+            enabled: section.get("enabled", Value::as_bool).unwrap_or(true),
+            priority: section
+                .get("priority", |v| v.as_integer(-1_000..1_001))
+                .map_or(0, |it| it as i32),
+            username: section.get("username", text),
+            password: password(&section, folder),
+            headers: section.get("headers", headers).unwrap_or_default(),
+            fetch,
+            poll,
+            content,
+            scope,
+            prefer,
+        });
+        if feed.is_some() {
+            section.finish();
+        }
+        feed.map(|feed| (feed, place))
+    }
+}
+
+fn password(section: &Section<'_>, folder: &Path) -> Option<Password> {
+    let file = section.get("password_file", |v| Ok(Password::File(folder.join(v.as_str()?))));
+    let credential = section.get("password_credential", |v| {
+        let name = v.as_str()?;
+        let plain = !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        if plain {
+            Ok(Password::Credential(name.to_owned()))
+        } else {
+            Err(format!("{name:?} is not the name of a credential"))
+        }
+    });
+    if file.is_some()
+        && credential.is_some()
+        && let Some(value) = section.every("password_credential").first()
+    {
+        section.report(Problem::at(
+            value.place(),
+            "password_file and password_credential exclude each other",
+        ));
+    }
+    file.or(credential)
+}
+
+/// Text that leaves the window while it is still compared against would change verdicts.
+pub(super) fn check_retention(
+    store: &Store,
+    dedup: &Dedup,
+    keep_places: [Option<Place>; 2],
+    window: Option<Place>,
+    top: &Section<'_>,
+) {
+    let kept = [("keep", store.keep), ("keep_duplicates", store.keep_duplicates)];
+    for ((key, kept), place) in kept.into_iter().zip(keep_places) {
+        if matches!(kept, Keep::For(kept) if kept < dedup.window)
+            && let Some(place) = place
+        {
+            let mut problem = Problem::at(place, format!("{key} is shorter than the dedup window"));
+            problem.other = window.clone().map(|place| (place, "the window"));
+            problem.help = Some(
+                "copies are looked for in all of [dedup] window, so texts stay that long"
+                    .to_owned(),
+            );
+            top.report(problem);
+        }
+    }
+}
+
+fn word<T: Copy>(value: &Value<'_>, words: &[(&'static str, T)]) -> Result<T, String> {
+    let text = value.as_str()?;
+    if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
+        return Ok(*meaning);
+    }
+    let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    let hint =
+        nearest(text, &known).map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+    let list: Vec<String> = known.iter().map(|word| format!("\"{word}\"")).collect();
+    Err(format!("{text:?} is not one of {}{hint}", list.join(", ")))
+}
+
+fn text(value: &Value<'_>) -> Result<String, String> {
+    value.as_str().map(str::to_owned)
+}
+
+fn duration(value: &Value<'_>) -> Result<Duration, String> {
+    parse_duration(value.as_str()?)
+}
+
+fn positive(value: &Value<'_>) -> Result<Duration, String> {
+    duration(value).and_then(|it| {
+        if it.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(it) }
+    })
+}
+
+fn size(value: &Value<'_>) -> Result<u64, String> {
+    parse_size(value.as_str()?)
+        .and_then(|it| if it == 0 { Err("must be larger than nothing".to_owned()) } else { Ok(it) })
+}
+
+fn count(value: &Value<'_>, range: std::ops::Range<i64>) -> Result<u32, String> {
+    value.as_integer(range).map(|number| number as u32)
+}
+
+fn keep(value: &Value<'_>) -> Result<Keep, String> {
+    if value.as_str()? == "forever" { Ok(Keep::Forever) } else { positive(value).map(Keep::For) }
+}
+
+fn interval(value: &Value<'_>) -> Result<Interval, String> {
+    if value.as_str()? == "auto" {
+        Ok(Interval::Auto)
+    } else {
+        positive(value).map(Interval::Fixed)
+    }
+}
+
+fn initial(value: &Value<'_>) -> Result<Initial, String> {
+    if value.spanned.get_ref().is_integer() {
+        return count(value, 0..1_000_001).map(Initial::Newest);
+    }
+    let meant = "write \"all\", a number of entries, or an instant like \"2026-11-01T00:00:00Z\"";
+    match value.as_str().map_err(|_| meant.to_owned())? {
+        "all" => Ok(Initial::All),
+        text => text
+            .parse()
+            .map(Initial::Since)
+            .map_err(|_| format!("{text:?} is none of them: {meant}")),
+    }
+}
+
+fn level(value: &Value<'_>) -> Result<String, String> {
+    let text = value.as_str()?;
+    let known = ["error", "warn", "info", "debug", "trace"];
+    let plain = |part: &str| known.contains(&part.rsplit('=').next().unwrap_or(part).trim());
+    if !text.is_empty() && text.split(',').all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "{text:?} is not one of \"error\", \"warn\", \"info\", \"debug\", \"trace\", or module=level pairs"
+    ))
+}
+
+fn header_text(value: &Value<'_>) -> Result<String, String> {
+    let text = value.as_str()?;
+    let printable = !text.is_empty() && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if printable {
+        Ok(text.to_owned())
+    } else {
+        Err("a header value is printable ASCII and not empty".to_owned())
+    }
+}
+
+fn headers(value: &Value<'_>) -> Result<BTreeMap<String, String>, String> {
+    let table =
+        value.spanned.get_ref().as_table().ok_or("headers is a section of names and texts")?;
+    let mut headers = BTreeMap::new();
+    for (name, text) in table {
+        let name: &str = name.get_ref();
+        let token = !name.is_empty()
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+        if !token {
+            return Err(format!("{name:?} is not the name of a header"));
+        }
+        let text = header_text(&Value::new(value.source, text))
+            .map_err(|error| format!("{name}: {error}"))?;
+        headers.insert(name.to_owned(), text);
+    }
+    Ok(headers)
+}
+
+fn proxy(value: &Value<'_>) -> Result<String, String> {
+    let text = value.as_str()?;
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(text.to_owned()),
+        _ => Err(format!("{text:?} is not the URL of an http or https proxy")),
+    }
+}

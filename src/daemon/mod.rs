@@ -1,0 +1,405 @@
+//! Drives polls: one round for `newsfold once`, rounds without end for `newsfold run`.
+//!
+//! A [`Rounds`] holds what both need: feeds are claimed in the database in batches, wait in a queue by host until their
+//! host may be asked, and are polled side by side; what they bring goes through the one writer. The clock is read here
+//! and in the command line only.
+
+mod lock;
+mod run;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, PoisonError, RwLock},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use tokio::{sync::Semaphore, task::JoinSet};
+use tracing::Instrument;
+
+pub use self::{
+    lock::{AlreadyRunning, Lock},
+    run::{Error as RunError, run},
+};
+use crate::{
+    config::{self, Config},
+    fetch::{self, Fetcher, pacer},
+    model::{FeedId, Timestamp},
+    poll::{self, Context, Settings},
+    report::{Counts, CycleReport, Failure, FeedPoll, Outcome, Progress, Skipped},
+    store::{
+        Database,
+        claims::{Mode, Standing},
+        feeds::FeedState,
+    },
+    writer::{self, OwnedClaim, PollReport, Writer},
+};
+
+/// A claim outlives any poll and any wait for a slow host; it is renewed while its feed waits.
+const LEASE_SECONDS: i64 = 600;
+/// Feeds claimed ahead of their turn, for each poll that may run.
+const CLAIMED_AHEAD: usize = 4;
+/// Polls that may wait for the writer.
+const WRITER_QUEUE: usize = 256;
+
+/// The time.
+#[expect(clippy::disallowed_methods, reason = "this is the edge at which the clock is read")]
+pub fn now() -> Timestamp {
+    let since_1970 =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX);
+    Timestamp::MIN.plus_seconds(seconds)
+}
+
+/// What holds for the process: everything between configuration and polls.
+pub struct Service {
+    cx: Context,
+    /// By the feed's URL; a reload changes it under the rounds.
+    settings: RwLock<HashMap<String, Arc<Settings>>>,
+    by: Arc<str>,
+    concurrency: usize,
+    per_host_limit: usize,
+    thread: JoinHandle<Database>,
+}
+
+impl Service {
+    /// Opens the database, takes up the configured feeds, starts the writer's thread. Nothing is asked yet.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be opened, upgraded or written.
+    pub fn start(config: &Config, spread: bool) -> anyhow::Result<Self> {
+        let mut db = Database::open(&config.store_options())?;
+        take_up(&mut db, config, spread, now())?;
+        let (writer, thread) = writer::spawn(db, config.window_seconds(), WRITER_QUEUE)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cx = Context {
+            fetcher: Fetcher::new(config.fetch_options()),
+            writer,
+            workers: Arc::new(Semaphore::new(cores)),
+            clock: now,
+        };
+        let service = Self {
+            cx,
+            settings: RwLock::default(),
+            by: format!("{}:{}", std::process::id(), now().unix_seconds()).into(),
+            concurrency: config.fetch.concurrency as usize,
+            per_host_limit: per_host_limit(&config.fetch),
+            thread,
+        };
+        service.configure(config);
+        Ok(service)
+    }
+
+    /// Takes up the settings of the feeds; the fetcher's limits stay until a restart.
+    fn configure(&self, config: &Config) {
+        let by_url = config
+            .feeds
+            .iter()
+            .map(|feed| (feed.url.as_str().to_owned(), Arc::new(settings(feed, config))));
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = by_url.collect();
+    }
+
+    fn settings_of(&self, feed: &FeedState) -> Option<Arc<Settings>> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).get(&feed.url).map(Arc::clone)
+    }
+
+    /// The feeds that ids, URLs or names mean.
+    ///
+    /// # Errors
+    ///
+    /// One of them means none.
+    pub async fn find(&self, wanted: &[String]) -> anyhow::Result<Vec<FeedId>> {
+        let wanted = wanted.to_vec();
+        let find = move |state: &mut writer::State| {
+            wanted.iter().map(|feed| state.db.find_feed(feed)).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(self.cx.writer.call(find).await??)
+    }
+
+    /// Ends: gives back claims, lets the writer drain, closes the database.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let by = Arc::clone(&self.by);
+        self.cx.writer.call(move |state| state.db.release_claims(&by, None)).await??;
+        drop(self.cx);
+        let thread = self.thread;
+        let joined = tokio::task::spawn_blocking(move || thread.join()).await?;
+        let db = joined.map_err(|_| anyhow::anyhow!("the writer's thread has panicked"))?;
+        db.checkpoint()?;
+        Ok(())
+    }
+}
+
+fn take_up(db: &mut Database, config: &Config, spread: bool, now: Timestamp) -> anyhow::Result<()> {
+    let rows: Vec<_> = config.feeds.iter().map(config::Feed::row).collect();
+    // The first polls of many new feeds: 60 s for each thousand.
+    let spread_seconds = if spread { i64::try_from(rows.len() * 60 / 1_000)? } else { 0 };
+    db.sync_feeds(&rows, spread_seconds, now)?;
+    db.set_search(config.search())?;
+    Ok(())
+}
+
+/// No more feeds of one host are claimed than can be started while the claim lasts.
+fn per_host_limit(fetch: &config::Fetch) -> usize {
+    let delay = fetch.host_delay.as_millis().max(1);
+    let starts = Duration::from_secs(LEASE_SECONDS.unsigned_abs() / 2).as_millis() / delay;
+    usize::try_from(starts).unwrap_or(usize::MAX).max(fetch.per_host as usize)
+}
+
+fn settings(feed: &config::Feed, config: &Config) -> Settings {
+    Settings {
+        fetch: feed.fetch_options(),
+        schedule: feed.schedule_options(),
+        digest: Arc::new(feed.digest_options()),
+        judging: Arc::new(feed.writer_options(config)),
+    }
+}
+
+/// Polls under way and polls that wait for their host.
+struct Rounds<'a> {
+    service: &'a Service,
+    queue: pacer::Queue<FeedState>,
+    running: JoinSet<(FeedState, Result<PollReport, writer::Error>)>,
+}
+
+/// Whose manners count for a feed: its host's. A file has none, and is its own.
+fn pace_key(url: &str) -> String {
+    let host = fetch::host_of(url);
+    if host.is_empty() { url.to_owned() } else { host }
+}
+
+/// What there is to wait for.
+enum Wait {
+    /// A poll that ends.
+    Poll,
+    /// The same, or an instant at which a host may be asked again.
+    Until(Instant),
+    /// Nothing runs and nothing waits.
+    Nothing,
+}
+
+impl<'a> Rounds<'a> {
+    fn new(service: &'a Service) -> Self {
+        Self { service, queue: pacer::Queue::default(), running: JoinSet::new() }
+    }
+
+    /// How many feeds may be claimed now.
+    fn room(&self) -> usize {
+        (self.service.concurrency * CLAIMED_AHEAD).saturating_sub(self.queue.len())
+    }
+
+    /// Claims feeds and puts them in line behind their hosts. Returns how many.
+    async fn claim(
+        &mut self,
+        mode: Mode,
+        limit: usize,
+        feeds: Option<Vec<FeedId>>,
+    ) -> Result<Vec<FeedId>, writer::Error> {
+        let claim = OwnedClaim {
+            by: Arc::clone(&self.service.by),
+            lease_seconds: LEASE_SECONDS,
+            limit,
+            per_host_limit: self.service.per_host_limit,
+            mode,
+            feeds,
+        };
+        let claimed = self.service.cx.writer.claim_due(claim, now()).await?;
+        let ids = claimed.iter().map(|feed| feed.id).collect();
+        for feed in claimed {
+            self.queue.push(&pace_key(&feed.effective_url), feed);
+        }
+        Ok(ids)
+    }
+
+    /// Starts every poll that may start now.
+    fn start(&mut self) -> Wait {
+        while self.running.len() < self.service.concurrency {
+            match self.queue.next(self.service.cx.fetcher.hosts(), Instant::now()) {
+                pacer::Next::Start(feed, slot) => self.spawn(feed, slot),
+                pacer::Next::Wait(instant) => return Wait::Until(instant),
+                pacer::Next::Empty if self.running.is_empty() => return Wait::Nothing,
+                pacer::Next::Busy | pacer::Next::Empty => return Wait::Poll,
+            }
+        }
+        Wait::Poll
+    }
+
+    fn spawn(&mut self, feed: FeedState, slot: fetch::Slot) {
+        // A feed whose entry has just left the configuration is polled no more; its claim runs out.
+        let Some(settings) = self.service.settings_of(&feed) else { return };
+        let cx = self.service.cx.clone();
+        let span = tracing::info_span!("poll", feed.id = feed.id.0, feed.url = %feed.url);
+        let work = async move {
+            let report = poll::poll(&cx, &feed, &settings, Some(slot)).await;
+            if let Ok(report) = &report {
+                log(&feed, report);
+            }
+            (feed, report)
+        };
+        self.running.spawn(work.instrument(span));
+    }
+
+    /// The next poll that ends; `None` if none runs.
+    async fn ended(&mut self) -> Result<Option<FeedPoll>, writer::Error> {
+        match self.running.join_next().await {
+            None => Ok(None),
+            Some(Ok((feed, report))) => report.map(|report| Some(feed_poll(&feed, report))),
+            // A poll's panic is a bug of ours; the feed's claim runs out and it is tried again.
+            Some(Err(error)) => {
+                tracing::error!(%error, "a poll has panicked");
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// The one line that a poll leaves in the log. A feed that keeps failing is warned of once an hour at most.
+fn log(feed: &FeedState, report: &PollReport) {
+    let PollReport {
+        http_status,
+        body_bytes,
+        entries,
+        new,
+        revised,
+        duplicates,
+        duration_ms,
+        next_poll_at,
+        ..
+    } = report;
+    let outcome = report.outcome;
+    match (&report.error_kind, &report.error) {
+        (Some(kind), error) if report.is_warning => tracing::warn!(
+            http_status, outcome, error_kind = kind, error = error.as_deref().unwrap_or_default(),
+            failures = report.failures, duration_ms, next_poll_at = %next_poll_at, "poll failed",
+        ),
+        (Some(kind), error) => tracing::info!(
+            http_status, outcome, error_kind = kind, error = error.as_deref().unwrap_or_default(),
+            failures = report.failures, duration_ms, next_poll_at = %next_poll_at, "poll failed",
+        ),
+        (None, _) => tracing::info!(
+            http_status, outcome, body_bytes, entries, new, revised, duplicates, duration_ms,
+            next_poll_at = %next_poll_at, "polled",
+        ),
+    }
+    if feed.schedule.failures > 0 && report.failures == 0 {
+        tracing::info!(failures = feed.schedule.failures, "answers again");
+    }
+}
+
+fn feed_poll(feed: &FeedState, report: PollReport) -> FeedPoll {
+    let name = feed.name.as_ref().or(feed.title.as_ref()).unwrap_or(&feed.url);
+    FeedPoll {
+        feed_id: feed.id,
+        feed: name.clone(),
+        url: feed.url.clone(),
+        outcome: match report.outcome {
+            "changed" => Outcome::Changed,
+            "unchanged" => Outcome::Unchanged,
+            "gone" => Outcome::Gone,
+            _ => Outcome::Failed,
+        },
+        failure: report
+            .error_kind
+            .map(|kind| Failure { kind, message: report.error.unwrap_or_default() }),
+        counts: Counts {
+            new: report.new,
+            revised: report.revised,
+            duplicates: report.duplicates_by_reason,
+            taken_over: report.taken_over,
+        },
+    }
+}
+
+/// Which feeds a round polls.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// Those that are due, or all.
+    pub mode: Mode,
+    /// Only these, as ids, URLs or names; empty: every feed.
+    pub feeds: Vec<FeedId>,
+}
+
+/// The feeds that a round is about, and why others are not.
+async fn wanted(
+    writer: &Writer,
+    selection: &Selection,
+    now: Timestamp,
+) -> Result<(Vec<FeedId>, Skipped), writer::Error> {
+    let standings = writer.call(move |state| state.db.standings(now)).await??;
+    let (mut wanted, mut skipped) = (Vec::new(), Skipped::default());
+    for (id, standing) in standings {
+        if !selection.feeds.is_empty() && !selection.feeds.contains(&id) {
+            continue;
+        }
+        match standing {
+            Standing::Due => wanted.push(id),
+            Standing::NotDue if selection.mode == Mode::All => wanted.push(id),
+            Standing::NotDue => skipped.not_due += 1,
+            Standing::Held => skipped.held_by_server += 1,
+            Standing::Same => skipped.same_feed += 1,
+        }
+    }
+    Ok((wanted, skipped))
+}
+
+/// One round: polls each selected feed once and returns when the last one has ended.
+///
+/// # Errors
+///
+/// Only where a poll could not be recorded.
+pub async fn cycle(
+    service: &Service,
+    selection: &Selection,
+    mut progress: impl FnMut(Progress<'_>),
+) -> Result<CycleReport, writer::Error> {
+    let (started_at, clock) = (now(), Instant::now());
+    let mut report = CycleReport::new(started_at);
+    let (wanted, skipped) = wanted(&service.cx.writer, selection, started_at).await?;
+    report.skipped = skipped;
+    progress(Progress::Started { feeds: u32::try_from(wanted.len()).unwrap_or(u32::MAX) });
+    let mut waiting: HashSet<FeedId> = wanted.into_iter().collect();
+    let mut rounds = Rounds::new(service);
+    loop {
+        // Half a batch at a time: each claim is a transaction.
+        if !waiting.is_empty() && rounds.room() * 2 >= service.concurrency * CLAIMED_AHEAD {
+            let claimed = rounds
+                .claim(selection.mode, rounds.room(), Some(waiting.iter().copied().collect()))
+                .await?;
+            if claimed.is_empty() && rounds.running.is_empty() && rounds.queue.is_empty() {
+                break;
+            }
+            for id in claimed {
+                waiting.remove(&id);
+            }
+        }
+        let ended = match rounds.start() {
+            Wait::Nothing if waiting.is_empty() => break,
+            Wait::Nothing => continue,
+            Wait::Poll => rounds.ended().await?,
+            Wait::Until(instant) => tokio::select! {
+                () = tokio::time::sleep_until(instant.into()) => None,
+                ended = rounds.ended(), if !rounds.running.is_empty() => ended?,
+            },
+        };
+        if let Some(poll) = ended {
+            report.add(&poll);
+            progress(Progress::Polled(&poll));
+        }
+    }
+    // What could not be claimed to the end is in another process's hands.
+    report.skipped.held_by_process += u32::try_from(waiting.len()).unwrap_or(u32::MAX);
+    report.duration_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(report)
+}
+
+/// An error with its causes in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

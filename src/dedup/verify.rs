@@ -1,0 +1,305 @@
+//! The rule: is one of two texts a copy of the other?
+//!
+//! In: two texts, furniture already cut, with feed and time. Out: yes or no, by which test, and the evidence.
+//! The texts are laid beside each other and three questions asked. Did the facts stay the same? Do headline and
+//! opening agree? Is so much copied as that demands? docs/duplicates.md states the rule in full.
+
+use serde::Serialize;
+
+use super::{
+    Options, Thresholds,
+    signature::{Signature, Text},
+    tokens::{Kind, Token, tokenize},
+};
+use crate::model::{FeedId, Timestamp};
+
+pub mod align;
+mod facts;
+
+use self::align::Alignment;
+
+/// A text as one side of a comparison. Tokenised once, however often it is compared.
+#[derive(Clone, Debug)]
+pub struct Side<'a> {
+    /// The text, furniture cut.
+    pub text: Text<'a>,
+    /// Whose it is.
+    pub feed: FeedId,
+    /// Published, or first seen where that is unknown.
+    pub at: Timestamp,
+    title: Vec<Token>,
+    body: Vec<Token>,
+}
+
+impl<'a> Side<'a> {
+    /// Prepares a text for comparison.
+    pub fn new(text: Text<'a>, feed: FeedId, at: Timestamp) -> Self {
+        let (mut title, mut body) = (Vec::new(), Vec::with_capacity(text.body.len() / 5));
+        tokenize(text.title, &mut title);
+        tokenize(text.body, &mut body);
+        Self { text, feed, at, title, body }
+    }
+
+    /// The text's signature, without tokenising it again.
+    pub fn signature(&self) -> Signature {
+        Signature::of_tokens(&self.title, &self.body)
+    }
+
+    /// Tokens of the body.
+    pub fn tokens(&self) -> u32 {
+        self.body.len() as u32
+    }
+
+    fn has(&self, token: &Token) -> bool {
+        self.title_has(token) || self.body.iter().any(|other| other.hash == token.hash)
+    }
+
+    fn title_has(&self, token: &Token) -> bool {
+        self.title.iter().any(|other| other.hash == token.hash)
+    }
+
+    fn word(&self, token: &Token) -> &'a str {
+        self.text.body.get(token.start as usize..token.end as usize).unwrap_or_default()
+    }
+}
+
+/// Why a copy was folded: a word of the column `reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The same guid, and the text agrees.
+    SameGuid,
+    /// The same URL, and the text agrees.
+    SameUrl,
+    /// Hardly any text: the headline decided.
+    SameHeadline,
+    /// Token for token the same body.
+    SameText,
+    /// Anything else that the rule takes for a copy.
+    NearDuplicate,
+}
+
+impl Reason {
+    /// The word in the column `reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SameGuid => "same_guid",
+            Self::SameUrl => "same_url",
+            Self::SameHeadline => "same_headline",
+            Self::SameText => "same_text",
+            Self::NearDuplicate => "near_duplicate",
+        }
+    }
+}
+
+/// The test that decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Test {
+    /// Too many facts differ.
+    ChangedFacts,
+    /// One feed, hours apart, and the headlines' numbers differ: another issue.
+    OtherIssue,
+    /// Too few words to compare: the headline decides.
+    FewWords,
+    /// Headline and opening agree.
+    HeadlineAndOpening,
+    /// The headline agrees, the opening does not.
+    Headline,
+    /// The opening agrees, the headline does not.
+    Opening,
+    /// Neither agrees.
+    Neither,
+}
+
+/// What was seen, and which test decided: enough to explain the verdict without the texts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evidence {
+    /// The test that decided.
+    pub test: Test,
+    /// The copied share that it demanded; none where it demanded nothing that could be copied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needed: Option<f64>,
+    /// Tokens of the shorter and the longer body.
+    pub tokens: [u32; 2],
+    /// Share of the shorter body that stands in the longer one, and the other way round.
+    pub copied: [f64; 2],
+    /// Tokens of the longest run that both have.
+    pub longest_run: u32,
+    /// Share of the headlines' words that both have, of the shorter headline.
+    pub headline: f64,
+    /// Share of the longer text's headline that stands anywhere in the shorter text.
+    pub headline_within: f64,
+    /// Share of each opening that stands in the other body: the shorter's and the longer's.
+    pub opening: [f64; 2],
+    /// Facts that both have, and facts that stand in each other's place.
+    pub facts: [u32; 2],
+    /// Whether each headline has a number that the other text has not.
+    pub has_headline_number: bool,
+    /// Tokens of the shorter headline.
+    pub headline_tokens: u32,
+    /// Hours between the two.
+    pub hours_apart: f64,
+    /// Whether both are of one feed.
+    pub is_same_feed: bool,
+}
+
+/// The answer to one comparison.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verification {
+    /// Whether one is a copy of the other.
+    pub is_duplicate: bool,
+    /// Why, if it is.
+    pub reason: Option<Reason>,
+    /// 0 to 1: share of the shorter text that stands in the longer; of headlines where they decided.
+    pub similarity: f64,
+    /// Share of the other (kept) text that the article holds.
+    pub holds: f64,
+    /// Tokens of the article for each token of the other text.
+    pub length_ratio: f64,
+    /// What was seen.
+    pub evidence: Evidence,
+}
+
+/// Compares an article with another text. The verdict is the same with the sides exchanged.
+pub fn verify(article: &Side<'_>, other: &Side<'_>, options: &Options) -> Verification {
+    let is_shorter = precedes(article, other);
+    let (short, long) = if is_shorter { (article, other) } else { (other, article) };
+    let alignment = Alignment::of(&short.body, &long.body);
+    let mut evidence = evidence(short, long, &alignment);
+    let (test, needed, is_duplicate) = decide(&evidence, &options.thresholds);
+    (evidence.test, evidence.needed) = (test, needed);
+    let is_same_text = evidence.copied == [1.0, 1.0] && evidence.tokens[0] == evidence.tokens[1];
+    let reason = match (is_duplicate, test) {
+        (false, _) => None,
+        (true, Test::FewWords) => Some(Reason::SameHeadline),
+        (true, _) if is_same_text => Some(Reason::SameText),
+        (true, _) => Some(Reason::NearDuplicate),
+    };
+    Verification {
+        is_duplicate,
+        reason,
+        similarity: if test == Test::FewWords { evidence.headline } else { evidence.copied[0] },
+        holds: evidence.copied[usize::from(is_shorter)],
+        length_ratio: f64::from(article.tokens()) / f64::from(other.tokens().max(1)),
+        evidence,
+    }
+}
+
+/// Which side is laid beside the other: the shorter one; of equals, one and the same whoever came first.
+fn precedes(one: &Side<'_>, other: &Side<'_>) -> bool {
+    let key = |side: &Side<'_>| (side.body.len(), side.title.len());
+    key(one).cmp(&key(other)).then_with(|| one.text.body.cmp(other.text.body)).is_le()
+}
+
+fn evidence(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) -> Evidence {
+    let share = |part: u32, of: usize| rounded(f64::from(part) / of.max(1) as f64);
+    let [short_opening, long_opening] = alignment.openings(&short.body, &long.body);
+    let has_number = |side: &Side<'_>, other: &Side<'_>| {
+        side.title.iter().any(|token| token.kind == Kind::Number && !other.has(token))
+    };
+    Evidence {
+        test: Test::Neither,
+        needed: None,
+        tokens: [short.tokens(), long.tokens()],
+        copied: [
+            share(alignment.short_covered, short.body.len()),
+            share(alignment.long_covered, long.body.len()),
+        ],
+        longest_run: alignment.blocks.iter().map(|block| block.length).max().unwrap_or(0),
+        headline: rounded(headline_agreement(&short.title, &long.title)),
+        headline_within: share(
+            long.title.iter().filter(|token| short.has(token)).count() as u32,
+            long.title.len(),
+        ),
+        opening: [rounded(short_opening), rounded(long_opening)],
+        facts: facts::facts(short, long, alignment),
+        has_headline_number: has_number(short, long) && has_number(long, short),
+        headline_tokens: short.title.len().min(long.title.len()) as u32,
+        hours_apart: rounded(short.at.seconds_since(long.at).abs() as f64 / 3600.0),
+        is_same_feed: short.feed == long.feed,
+    }
+}
+
+/// Three decimals: what is decided is what is stored.
+fn rounded(share: f64) -> f64 {
+    (share * 1000.0).round() / 1000.0
+}
+
+/// Share of the shorter headline's words that stand in the other.
+fn headline_agreement(one: &[Token], other: &[Token]) -> f64 {
+    let (fewer, more) = if one.len() <= other.len() { (one, other) } else { (other, one) };
+    let same =
+        fewer.iter().filter(|token| more.iter().any(|other| other.hash == token.hash)).count();
+    same as f64 / fewer.len().max(1) as f64
+}
+
+/// The rule. Which test decides, what it demands, and whether that is met.
+fn decide(seen: &Evidence, limits: &Thresholds) -> (Test, Option<f64>, bool) {
+    let [copied, copied_of_longer] = seen.copied;
+    let is_nearly_all = copied >= limits.nearly_all;
+    let is_series = seen.is_same_feed && seen.hours_apart > limits.series_hours;
+    if changed_share(seen) > may_change(seen, limits, is_nearly_all, is_series) {
+        return (Test::ChangedFacts, None, false);
+    }
+    if is_series && seen.has_headline_number {
+        return (Test::OtherIssue, None, false);
+    }
+    if seen.tokens[0] < limits.min_tokens {
+        let decides = seen.headline >= 1.0
+            && seen.headline_tokens >= limits.min_headline
+            && seen.hours_apart <= limits.headline_hours
+            && !seen.is_same_feed;
+        return (Test::FewWords, None, decides);
+    }
+    let (test, needed) = match (has_headline(seen, limits), has_opening(seen, limits)) {
+        (true, true) if is_series => (Test::HeadlineAndOpening, limits.nearly_all),
+        (true, true) if seen.is_same_feed => (Test::HeadlineAndOpening, limits.most),
+        (true, true) => (Test::HeadlineAndOpening, limits.marked),
+        (false, false) if seen.is_same_feed => return (Test::Neither, None, false),
+        (false, false) => {
+            let is_met = (copied + copied_of_longer) / 2.0 >= limits.both_ways;
+            return (Test::Neither, Some(limits.both_ways), is_met);
+        }
+        (has_headline, _) => {
+            let needed = if seen.is_same_feed { limits.nearly_all } else { limits.most };
+            (if has_headline { Test::Headline } else { Test::Opening }, needed)
+        }
+    };
+    (test, Some(needed), copied >= needed)
+}
+
+fn changed_share(seen: &Evidence) -> f64 {
+    let [agreed, changed] = seen.facts.map(f64::from);
+    if changed > 0.0 { changed / (agreed + changed) } else { 0.0 }
+}
+
+/// The share of facts that a copy may change: the less of it is copied, and the more a series could read like
+/// this, the smaller.
+fn may_change(seen: &Evidence, limits: &Thresholds, is_nearly_all: bool, is_series: bool) -> f64 {
+    let is_short = seen.tokens[0] < limits.short;
+    match (is_nearly_all, seen.is_same_feed) {
+        (true, _) if is_short || is_series => limits.changed_few,
+        (true, false) => limits.changed,
+        (true, true) => limits.changed_some,
+        (false, false) if !is_short => limits.changed_some,
+        (false, _) => 0.0,
+    }
+}
+
+fn has_headline(seen: &Evidence, limits: &Thresholds) -> bool {
+    seen.headline >= limits.most
+}
+
+/// Under one headline it is enough that one text begins with what the other has, wherever: the rest is a standfirst
+/// or furniture. Otherwise both openings must stand in the other text, and the longer text must be about what the
+/// shorter is about, or a round-up that begins with the shorter text would pass.
+fn has_opening(seen: &Evidence, limits: &Thresholds) -> bool {
+    let [short, long] = seen.opening;
+    if has_headline(seen, limits) && !seen.is_same_feed {
+        return short.max(long) >= limits.most;
+    }
+    let is_about =
+        seen.headline >= limits.most || seen.headline_within.max(seen.copied[1]) >= limits.most;
+    short.min(long) >= limits.most && is_about
+}

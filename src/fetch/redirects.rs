@@ -1,0 +1,255 @@
+//! The hops of one fetch: our own redirect loop, because at every hop something has to be decided anew.
+//!
+//! At each hop: is the address allowed, is the origin open, may the host be asked now, do the validators belong to this
+//! very URL, do the credentials belong to this host. A URL that was asked once in a chain is not asked again.
+
+use reqwest::{
+    Response,
+    header::{HeaderMap, LOCATION},
+};
+use tokio::sync::SemaphorePermit;
+use url::Url;
+
+use super::{
+    Error, Fetched, Freshness, Hop, Received, Request, RetryAfter, Shared, Slot, StatusError,
+    Validators,
+    access::Access,
+    client::Key,
+    exchange::{self, Deadline},
+    guard, headers, origin,
+};
+
+/// A 429 without a Retry-After closes its origin this long, in seconds.
+const CLOSED_BY_DEFAULT_SECONDS: u32 = 900;
+
+/// What one hop was answered, with the permissions that end when it is dropped.
+struct Answer<'s> {
+    response: Response,
+    /// Those that were sent with the question.
+    sent: Option<Validators>,
+    admission: Admission<'s>,
+}
+
+struct Admission<'s> {
+    _slot: Slot,
+    _permit: Option<SemaphorePermit<'s>>,
+}
+
+/// Follows a request to its end.
+pub(super) async fn follow(shared: &Shared, mut request: Request<'_>) -> Result<Fetched, Error> {
+    let mut slot = request.slot.take();
+    let mut deadline = Deadline::new(request.options.timeout);
+    let mut url = parse(request.url)?;
+    let access = Access::new(&request, &url).await?;
+    strip_userinfo(&mut url);
+    let mut chain: Vec<Hop> = Vec::new();
+    loop {
+        let answer = ask(shared, &request, &access, &url, slot.take(), &mut deadline).await?;
+        let status = answer.response.status().as_u16();
+        if !matches!(status, 301 | 302 | 303 | 307 | 308) {
+            return finish(shared, &request, url, chain, answer, &mut deadline).await;
+        }
+        let target = redirect_target(&url, answer.response.headers())?;
+        drop(answer);
+        chain.push(Hop { status, url: url.into() });
+        check_chain(&chain, &target, shared.options.max_redirects)?;
+        url = target;
+    }
+}
+
+/// One request for `url`, once everything allows it.
+async fn ask<'s>(
+    shared: &'s Shared,
+    request: &Request<'_>,
+    access: &Access<'_>,
+    url: &Url,
+    slot: Option<Slot>,
+    deadline: &mut Deadline,
+) -> Result<Answer<'s>, Error> {
+    let options = request.options;
+    let host = url.host_str().unwrap_or_default();
+    if !options.allow_private_networks && guard::is_private_literal(url) {
+        return Err(Error::ForbiddenAddress { host: host.to_owned() });
+    }
+    check_open(shared, url, request)?;
+    let admission = deadline.pause(admit(shared, host, slot)).await;
+    let key = Key {
+        tls: url.scheme() == "https" || access.proxy_is_tls(),
+        allow_private: options.allow_private_networks,
+        proxy: options.proxy.as_ref().map(|proxy| proxy.expose().clone()),
+    };
+    let client = shared.clients.get(&key)?;
+    let mut fields = access.fields_for(url);
+    let sent = request.validators.filter(|validators| validators.url == url.as_str());
+    if let Some(validators) = sent {
+        validators.apply(&mut fields);
+    }
+    let response = exchange::send(&shared.options, &client, url, fields, deadline).await?;
+    Ok(Answer { response, sent: sent.cloned(), admission })
+}
+
+/// Waits for the host's turn and for a place among all requests.
+async fn admit<'s>(shared: &'s Shared, host: &str, slot: Option<Slot>) -> Admission<'s> {
+    let (slot, permit) = match slot.filter(|slot| slot.host() == host) {
+        // The semaphore is never closed; if it were, fetching on is right.
+        Some(slot) => (slot, shared.concurrency.acquire().await.ok()),
+        None => shared.hosts.enter_within(host, &shared.concurrency).await,
+    };
+    Admission { _slot: slot, _permit: permit }
+}
+
+fn check_open(shared: &Shared, url: &Url, request: &Request<'_>) -> Result<(), Error> {
+    if !shared.hosts.any_closed() {
+        return Ok(());
+    }
+    let origin = origin(url);
+    match shared.hosts.closed_until(&origin, request.now) {
+        Some(until) => Err(Error::Held { origin, until }),
+        None => Ok(()),
+    }
+}
+
+/// Makes the last answer a [`Fetched`] or the error that its status stands for.
+async fn finish(
+    shared: &Shared,
+    request: &Request<'_>,
+    url: Url,
+    chain: Vec<Hop>,
+    answer: Answer<'_>,
+    deadline: &mut Deadline,
+) -> Result<Fetched, Error> {
+    let Answer { response, sent, admission } = answer;
+    let status = response.status().as_u16();
+    let fields = response.headers();
+    let retry_after = RetryAfter::of(fields, request.now);
+    let freshness = Freshness::of(fields, request.now);
+    let validators = match (status, sent) {
+        (304, Some(sent)) => sent.refreshed(fields),
+        (200..=299, _) if status != 206 => Validators::of(url.as_str(), fields),
+        _ => return Err(refused(shared, request, &url, &response, retry_after)),
+    };
+    let mut body = None;
+    if status != 304 {
+        let encoding = headers::content_encoding(fields);
+        let content_type = headers::content_type(fields);
+        let (bytes, budget) =
+            exchange::collect(response, request.options.max_body, &shared.budget, deadline).await?;
+        body = Some(Received { bytes, encoding, content_type, budget });
+    }
+    drop(admission);
+    Ok(Fetched {
+        status: Some(status),
+        final_url: url.into(),
+        chain,
+        body_bytes: body.as_ref().map_or(0, |body| body.bytes.len() as u64),
+        body,
+        validators: Some(validators).filter(|validators| !validators.is_empty()),
+        freshness,
+        retry_after,
+    })
+}
+
+/// The error of an unwelcome status; a 429 closes its origin for the other feeds at once.
+fn refused(
+    shared: &Shared,
+    request: &Request<'_>,
+    url: &Url,
+    response: &Response,
+    retry_after: Option<RetryAfter>,
+) -> Error {
+    let peer_is_private = match (&request.options.proxy, response.remote_addr()) {
+        (None, Some(address)) => !guard::is_public(address.ip()),
+        _ => false,
+    };
+    let error = StatusError {
+        status: response.status().as_u16(),
+        url: url.as_str().to_owned(),
+        retry_after,
+        is_private: peer_is_private || guard::is_private_literal(url),
+    };
+    let error = Error::Status(Box::new(error));
+    if let Some((origin, seconds)) = error.closes_origin(CLOSED_BY_DEFAULT_SECONDS) {
+        shared.hosts.close(&origin, request.now.plus_seconds(i64::from(seconds)));
+    }
+    error
+}
+
+/// Reads a configured URL; a fragment is not part of a request.
+fn parse(url: &str) -> Result<Url, Error> {
+    let mut parsed = Url::parse(url).map_err(|error| Error::InvalidUrl(error.to_string()))?;
+    if !matches!(parsed.scheme(), "http" | "https") {
+        return Err(Error::InvalidUrl(format!("{}: is neither http nor https", parsed.scheme())));
+    }
+    parsed.set_fragment(None);
+    Ok(parsed)
+}
+
+/// Userinfo goes into a header field, and only to the feed's own host.
+fn strip_userinfo(url: &mut Url) {
+    // Both fail only for URLs without a host, which http(s) URLs are not.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+}
+
+/// Where a redirect leads. Location may be relative, and may hold bytes that it should not.
+fn redirect_target(from: &Url, fields: &HeaderMap) -> Result<Url, Error> {
+    let location =
+        fields.get(LOCATION).ok_or_else(|| Error::BadRedirect("it has no Location".to_owned()))?;
+    let location = String::from_utf8_lossy(location.as_bytes());
+    let mut target =
+        from.join(location.trim()).map_err(|error| Error::BadRedirect(error.to_string()))?;
+    if !matches!(target.scheme(), "http" | "https") {
+        return Err(Error::BadRedirect(format!("{}: is neither http nor https", target.scheme())));
+    }
+    target.set_fragment(None);
+    strip_userinfo(&mut target);
+    Ok(target)
+}
+
+fn check_chain(chain: &[Hop], target: &Url, max_redirects: usize) -> Result<(), Error> {
+    let is_loop = chain.iter().any(|hop| hop.url == target.as_str());
+    if is_loop || chain.len() > max_redirects {
+        return Err(Error::TooManyRedirects { hops: chain.len(), is_loop });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    fn target(location: &[u8]) -> Result<String, &'static str> {
+        let mut fields = HeaderMap::new();
+        fields.insert(LOCATION, HeaderValue::from_bytes(location).unwrap());
+        let from = Url::parse("https://a.example/feeds/one.xml?q").unwrap();
+        redirect_target(&from, &fields).map(String::from).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn redirects_lead_where_publishers_mean() {
+        assert_eq!(target(b"two.xml").as_deref(), Ok("https://a.example/feeds/two.xml"));
+        assert_eq!(target(b" /two.xml#part ").as_deref(), Ok("https://a.example/two.xml"));
+        assert_eq!(target(b"//b.example/x").as_deref(), Ok("https://b.example/x"));
+        assert_eq!(target(b"http://me:pw@b.example/").as_deref(), Ok("http://b.example/"));
+        assert_eq!(target("/é".as_bytes()).as_deref(), Ok("https://a.example/%C3%A9"));
+        for location in
+            [&b"file:///etc/passwd"[..], b"data:text/plain,x", b"ftp://a/", b"http://", b"feed:x"]
+        {
+            assert_eq!(target(location), Err("bad_redirect"), "{location:?}");
+        }
+    }
+
+    #[test]
+    fn a_chain_ends_where_it_meets_itself() {
+        let chain = [
+            Hop { status: 302, url: "http://a/".into() },
+            Hop { status: 302, url: "http://b/".into() },
+        ];
+        let url = |text| Url::parse(text).unwrap();
+        assert!(check_chain(&chain, &url("http://c/"), 2).is_ok());
+        assert!(check_chain(&chain, &url("http://a/"), 9).is_err());
+        assert!(check_chain(&chain, &url("http://c/"), 1).is_err());
+    }
+}

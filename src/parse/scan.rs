@@ -1,0 +1,367 @@
+//! The tokenizer under everything XML: text in, marks out, in one pass that never goes back.
+//!
+//! It accepts what publishers write: unquoted values, a stray `<`, a quote that never closes, CDATA and
+//! comments without an end. Promise: linear. Whatever could look far ahead for a terminator (`]]>`, `-->`,
+//! `?>`) keeps the last answer, so that a document of unclosed openers is searched once and not once each.
+
+use memchr::{memchr, memchr2, memmem};
+
+/// A piece of markup; offsets are bytes of the scanned text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// `<name attributes>` or `<name attributes/>`.
+    Open { name: Span, attributes: Span, is_empty: bool },
+    /// `</name>`.
+    Close { name: Span },
+    /// What stands between `<![CDATA[` and `]]>`.
+    CData { inner: Span },
+    /// Comment, processing instruction, stray CDATA opener: nothing to see.
+    Skip,
+    /// `<!DOCTYPE ...>` with its internal subset.
+    Doctype { inner: Span },
+}
+
+/// A range of bytes, small enough to keep by the thousand. Documents are at most 4 GiB by [`super::Limits`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+impl Span {
+    pub(super) fn new(start: usize, end: usize) -> Self {
+        Self { start: start as u32, end: end.max(start) as u32 }
+    }
+
+    pub(super) fn of(self, text: &str) -> &str {
+        text.get(self.start as usize..self.end as usize).unwrap_or("")
+    }
+
+    pub(super) fn start(self) -> usize {
+        self.start as usize
+    }
+
+    pub(super) fn end(self) -> usize {
+        self.end as usize
+    }
+}
+
+/// Steps from mark to mark.
+pub(super) struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    cdata_end: NextFound,
+    comment_end: NextFound,
+    instruction_end: NextFound,
+    is_doctype_seen: bool,
+}
+
+/// Where a terminator next stands, remembered until the scanner has passed it.
+#[derive(Clone, Copy)]
+enum NextFound {
+    NotLooked,
+    At(usize),
+    Nowhere,
+}
+
+impl NextFound {
+    fn after(&mut self, text: &str, from: usize, needle: &[u8]) -> Option<usize> {
+        match *self {
+            Self::At(at) if at >= from => Some(at),
+            Self::Nowhere => None,
+            Self::NotLooked | Self::At(_) => {
+                let found = memmem::find(&text.as_bytes()[from..], needle).map(|at| from + at);
+                *self = found.map_or(Self::Nowhere, Self::At);
+                found
+            }
+        }
+    }
+}
+
+impl<'a> Scanner<'a> {
+    /// Scans `text` up to `end`.
+    pub(super) fn new(text: &'a str, start: usize, end: usize) -> Self {
+        let found = NextFound::NotLooked;
+        Self {
+            text: text.get(..end).unwrap_or(text),
+            at: start,
+            cdata_end: found,
+            comment_end: found,
+            instruction_end: found,
+            is_doctype_seen: false,
+        }
+    }
+
+    /// The next mark with where it starts and ends. Text is what lies between marks.
+    pub(super) fn next_mark(&mut self) -> Option<(Mark, usize, usize)> {
+        let bytes = self.text.as_bytes();
+        loop {
+            let start = self.at + memchr(b'<', bytes.get(self.at..)?)?;
+            let (mark, end) = match bytes.get(start + 1) {
+                Some(b'!') => self.declaration(start),
+                Some(b'?') => (Mark::Skip, self.instruction(start)),
+                Some(b'/') => self.close(start),
+                Some(c) if is_name_start(*c) => self.open(start),
+                _ => {
+                    self.at = start + 1;
+                    continue;
+                }
+            };
+            self.at = end;
+            return Some((mark, start, end));
+        }
+    }
+
+    fn declaration(&mut self, start: usize) -> (Mark, usize) {
+        let rest = &self.text.as_bytes()[start..];
+        if starts_with_ignore_case(rest, b"<![CDATA[") {
+            let inner = start + 9;
+            return match self.cdata_end.after(self.text, inner, b"]]>") {
+                Some(end) if !self.is_swallowing(inner, end, b"<![CDATA[") => {
+                    (Mark::CData { inner: Span::new(inner, end) }, end + 3)
+                }
+                // Without its end, what follows is read as markup: the entry keeps its text and the next
+                // entries are seen.
+                _ => (Mark::Skip, inner),
+            };
+        }
+        if rest.starts_with(b"<!--") {
+            let inner = start + 4;
+            return match self.comment_end.after(self.text, inner, b"-->") {
+                Some(end) if !self.is_swallowing(inner, end, b"<!--") => (Mark::Skip, end + 3),
+                _ => (Mark::Skip, inner),
+            };
+        }
+        if !self.is_doctype_seen && starts_with_ignore_case(rest, b"<!DOCTYPE") {
+            self.is_doctype_seen = true;
+            return self.doctype(start);
+        }
+        (Mark::Skip, self.to_tag_end(start + 2))
+    }
+
+    /// An opener whose terminator belongs to a later one: it stands again before the terminator, and between
+    /// the two an element that only feeds have was closed.
+    fn is_swallowing(&self, inner: usize, end: usize, opener: &[u8]) -> bool {
+        let bytes = &self.text.as_bytes()[inner..end];
+        let Some(again) = memmem::find(bytes, opener) else { return false };
+        let before = &bytes[..again];
+        memmem::find_iter(before, b"</").any(|at| {
+            FEED_ONLY_CLOSES.iter().any(|close| starts_with_ignore_case(&before[at + 2..], close))
+        })
+    }
+
+    fn instruction(&mut self, start: usize) -> usize {
+        let tag_end = self.to_tag_end(start + 2);
+        match self.instruction_end.after(self.text, start + 2, b"?>") {
+            // `<?xml version="1.0">` without its second question mark must not swallow the document.
+            Some(end) if end < tag_end || !self.text[start + 1..end].contains('<') => end + 2,
+            _ => tag_end,
+        }
+    }
+
+    fn doctype(&mut self, start: usize) -> (Mark, usize) {
+        let bytes = self.text.as_bytes();
+        let inner = start + 9;
+        let Some(first) = memchr::memchr3(b'[', b'>', b'<', &bytes[inner..]).map(|at| inner + at)
+        else {
+            return (Mark::Skip, bytes.len());
+        };
+        if bytes[first] != b'[' {
+            let end = if bytes[first] == b'>' { first + 1 } else { first };
+            return (Mark::Doctype { inner: Span::new(inner, first) }, end);
+        }
+        match memchr(b']', &bytes[first..]).map(|at| first + at) {
+            Some(close) => {
+                let end = memchr(b'>', &bytes[close..]).map_or(bytes.len(), |at| close + at + 1);
+                (Mark::Doctype { inner: Span::new(first + 1, close) }, end)
+            }
+            None => (Mark::Skip, first + 1),
+        }
+    }
+
+    /// After the next `>`, or at the next `<` if that comes first.
+    fn to_tag_end(&self, from: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        match memchr2(b'>', b'<', bytes.get(from..).unwrap_or_default()) {
+            Some(at) if bytes[from + at] == b'>' => from + at + 1,
+            Some(at) => from + at,
+            None => bytes.len(),
+        }
+    }
+
+    fn close(&self, start: usize) -> (Mark, usize) {
+        let bytes = self.text.as_bytes();
+        let name_start = start + 2;
+        let name_end = name_start + name_length(&bytes[name_start..]);
+        if name_end == name_start {
+            return (Mark::Skip, self.to_tag_end(name_start));
+        }
+        (Mark::Close { name: Span::new(name_start, name_end) }, self.to_tag_end(name_end))
+    }
+
+    fn open(&self, start: usize) -> (Mark, usize) {
+        let bytes = self.text.as_bytes();
+        let name_start = start + 1;
+        let name_end = name_start + name_length(&bytes[name_start..]);
+        let mut at = name_end;
+        loop {
+            let Some(found) =
+                bytes[at..].iter().position(|b| matches!(b, b'>' | b'<' | b'"' | b'\''))
+            else {
+                return open_mark(bytes, name_start, name_end, bytes.len(), bytes.len());
+            };
+            at += found;
+            match bytes[at] {
+                b'>' => return open_mark(bytes, name_start, name_end, at, at + 1),
+                b'<' => return open_mark(bytes, name_start, name_end, at, at),
+                quote => match self.quoted_end(at, quote) {
+                    Some(end) => at = end,
+                    None => {
+                        let end = self.to_tag_end(at + 1);
+                        let inner_end = if bytes[end - 1] == b'>' { end - 1 } else { end };
+                        return open_mark(bytes, name_start, name_end, inner_end, end);
+                    }
+                },
+            }
+        }
+    }
+
+    /// After the closing quote of the value that opens at `at`, unless a `<` comes before it: then the quote
+    /// was never closed.
+    fn quoted_end(&self, at: usize, quote: u8) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let found = at + 1 + memchr2(quote, b'<', &bytes[at + 1..])?;
+        (bytes[found] == quote).then_some(found + 1)
+    }
+}
+
+/// Elements that no web page has, in the form `name`: closing one ends a feed's own element.
+const FEED_ONLY_CLOSES: [&[u8]; 7] =
+    [b"item", b"entry", b"description", b"content:encoded", b"content>", b"guid", b"pubdate"];
+
+fn open_mark(
+    bytes: &[u8],
+    name: usize,
+    name_end: usize,
+    inner_end: usize,
+    end: usize,
+) -> (Mark, usize) {
+    let is_empty = inner_end > name_end && bytes[inner_end - 1] == b'/';
+    let attributes = Span::new(name_end, if is_empty { inner_end - 1 } else { inner_end });
+    (Mark::Open { name: Span::new(name, name_end), attributes, is_empty }, end)
+}
+
+fn is_name_start(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+fn name_length(bytes: &[u8]) -> usize {
+    let is_name =
+        |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'_' | b'.') || *b >= 0x80;
+    bytes.iter().position(|b| !is_name(b)).unwrap_or(bytes.len())
+}
+
+pub(super) fn starts_with_ignore_case(bytes: &[u8], prefix: &[u8]) -> bool {
+    bytes.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+/// The attributes written in `raw`: name and raw value, in order.
+pub(super) fn attributes(raw: &str) -> Attributes<'_> {
+    Attributes { raw, at: 0 }
+}
+
+/// Iterator of [`attributes`].
+pub(super) struct Attributes<'a> {
+    raw: &'a str,
+    at: usize,
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let bytes = self.raw.as_bytes();
+        let skipped = bytes.get(self.at..)?.iter().position(|b| is_name_start(*b))?;
+        let start = self.at + skipped;
+        let name_end = start + name_length(&bytes[start..]);
+        let name = &self.raw[start..name_end];
+        let after = skip_space(bytes, name_end);
+        if bytes.get(after) != Some(&b'=') {
+            self.at = name_end;
+            return Some((name, ""));
+        }
+        let value_start = skip_space(bytes, after + 1);
+        let (from, to, next) = match bytes.get(value_start) {
+            Some(quote @ (b'"' | b'\'')) => {
+                let from = value_start + 1;
+                let to = memchr(*quote, &bytes[from..]).map_or(bytes.len(), |at| from + at);
+                (from, to, to + 1)
+            }
+            _ => {
+                let rest = &bytes[value_start.min(bytes.len())..];
+                let length = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
+                (value_start, value_start + length, value_start + length)
+            }
+        };
+        self.at = next;
+        Some((name, self.raw.get(from..to).unwrap_or("")))
+    }
+}
+
+fn skip_space(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|b| !b.is_ascii_whitespace()).unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks(text: &str) -> Vec<String> {
+        let mut scanner = Scanner::new(text, 0, text.len());
+        let mut marks = Vec::new();
+        while let Some((mark, _, _)) = scanner.next_mark() {
+            marks.push(match mark {
+                Mark::Open { name, attributes, is_empty } => {
+                    let close = if is_empty { "/" } else { "" };
+                    format!("{}{}{close}", name.of(text), attributes.of(text))
+                }
+                Mark::Close { name } => format!("/{}", name.of(text)),
+                Mark::CData { inner } => format!("[{}]", inner.of(text)),
+                Mark::Skip => "-".to_owned(),
+                Mark::Doctype { .. } => "!".to_owned(),
+            });
+        }
+        marks
+    }
+
+    #[test]
+    fn broken_markup_is_read_as_meant() {
+        for (text, expected) in [
+            ("<a b='>'>x</a>", vec!["a b='>'", "/a"]),
+            ("<a/><b />", vec!["a/", "b /"]),
+            ("1 < 2 <a>3 <4</a>", vec!["a", "/a"]),
+            ("<a href=\"x>y</a>", vec!["a href=\"x", "/a"]),
+            ("<a <b>", vec!["a ", "b"]),
+            ("<![CDATA[<x>]]><a>", vec!["[<x>]", "a"]),
+            ("<![CDATA[<x><a>", vec!["-", "x", "a"]),
+            ("<!-- <a> --><b>", vec!["-", "b"]),
+            ("<!-- <a><b>", vec!["-", "a", "b"]),
+            ("<?xml version='1.0'><a>", vec!["-", "a"]),
+            ("<!DOCTYPE x [<!ENTITY a 'b'>]><a>", vec!["!", "a"]),
+            (
+                "<![CDATA[one</description><x/><![CDATA[two]]>",
+                vec!["-", "/description", "x/", "[two]"],
+            ),
+            ("</a b></>", vec!["/a", "-"]),
+        ] {
+            assert_eq!(marks(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn attributes_are_read_however_quoted() {
+        let read: Vec<_> = attributes(" a='1' b = \"2 3\" c=4 d e='5").collect();
+        assert_eq!(read, [("a", "1"), ("b", "2 3"), ("c", "4"), ("d", ""), ("e", "5")]);
+    }
+}

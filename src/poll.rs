@@ -1,0 +1,226 @@
+//! One feed, one poll: fetch, digest off the async threads, hand over to the writer.
+//!
+//! Whatever happens to it, a poll ends in exactly one place: one [`Writer::record`], which carries the outcome, the
+//! feed's new state and its articles. Only a database that fails is an `Err` here; a feed that fails is data.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Semaphore;
+
+use crate::{
+    digest::{self, Listing},
+    fetch::{self, FetchOptions, Fetched, Fetcher, Purpose, Received, Request, Slot},
+    model::{Document, Known, Timestamp},
+    schedule::{self, moves},
+    store::feeds::FeedState,
+    writer::{self, Moved, Outcome, Poll, PollReport, Response, Validators, Writer},
+};
+
+/// What all polls share. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    /// Asks servers.
+    pub fetcher: Fetcher,
+    /// Judges and writes.
+    pub writer: Writer,
+    /// Documents digested at once: as many as there are cores.
+    pub workers: Arc<Semaphore>,
+    /// Tells the time.
+    pub clock: fn() -> Timestamp,
+}
+
+/// The final settings of one feed.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How it is fetched.
+    pub fetch: FetchOptions,
+    /// When it is polled.
+    pub schedule: schedule::Options,
+    /// How its documents are read and cleaned.
+    pub digest: Arc<digest::Options>,
+    /// How its articles are judged and kept.
+    pub judging: Arc<writer::Options>,
+}
+
+/// How the exchange and the reading went: all that is left of a poll when it is handed over.
+struct Ended {
+    http_status: Option<u16>,
+    body_bytes: u64,
+    outcome: Outcome,
+    response: Response,
+}
+
+/// Polls a feed that was claimed. `slot` is the permission to ask its host, where the caller has it already.
+///
+/// # Errors
+///
+/// Only where the poll could not be recorded: the database failed, or the writer has ended.
+pub async fn poll(
+    cx: &Context,
+    feed: &FeedState,
+    settings: &Arc<Settings>,
+    slot: Option<Slot>,
+) -> Result<PollReport, writer::Error> {
+    let (started_at, clock) = ((cx.clock)(), Instant::now());
+    let validators = feed
+        .validators()
+        .filter(|_| !feed.schedule.wants_full_get(started_at))
+        .map(|(etag, last_modified, url)| fetch::Validators { url, etag, last_modified });
+    let request = Request {
+        url: &feed.effective_url,
+        validators: validators.as_ref(),
+        options: &settings.fetch,
+        purpose: Purpose::Feed,
+        now: started_at,
+        slot,
+    };
+    let mut ended = match cx.fetcher.fetch(request).await {
+        Ok(fetched) => answered(cx, feed, settings, fetched).await?,
+        Err(error) => failed(&error, settings, started_at),
+    };
+    ended.response.is_full_get = validators.is_none();
+    cx.writer
+        .record(Poll {
+            feed_id: feed.id,
+            started_at,
+            ended_at: (cx.clock)(),
+            duration_ms: milliseconds(clock.elapsed()),
+            http_status: ended.http_status,
+            body_bytes: ended.body_bytes,
+            outcome: ended.outcome,
+            response: ended.response,
+            schedule: settings.schedule,
+            options: Arc::clone(&settings.judging),
+        })
+        .await
+}
+
+/// The server answered: with "not modified", or with a document that is now read.
+async fn answered(
+    cx: &Context,
+    feed: &FeedState,
+    settings: &Arc<Settings>,
+    fetched: Fetched,
+) -> Result<Ended, writer::Error> {
+    let now = (cx.clock)();
+    let Fetched { status, final_url, chain, body, validators, freshness, retry_after, body_bytes } =
+        fetched;
+    let mut response = Response {
+        max_age_seconds: freshness.max_age_seconds,
+        expires_seconds: freshness.expires_seconds,
+        ..Response::default()
+    };
+    let outcome = match body {
+        None => Outcome::Unchanged,
+        Some(received) => {
+            let known = cx.writer.known(feed.id).await?;
+            read(cx, received, final_url.clone(), known, settings, now).await
+        }
+    };
+    if matches!(outcome, Outcome::Failed { .. }) {
+        // What could not be read leaves the validators of what could in place, and may be an error page with an order.
+        response.retry_after_seconds = retry_after.map(|order| order.seconds);
+    } else {
+        response.validators = Some(validators.map(from_fetch).unwrap_or_default());
+        response.moved = moved(feed, settings, &chain, &final_url, now);
+    }
+    Ok(Ended { http_status: status, body_bytes, outcome, response })
+}
+
+/// Decompresses and digests a document on a worker thread. A panic in there costs this one poll.
+async fn read(
+    cx: &Context,
+    received: Received,
+    url: String,
+    known: Known,
+    settings: &Arc<Settings>,
+    now: Timestamp,
+) -> Outcome {
+    // Closed never: the semaphore lives as long as the context.
+    let _place = cx.workers.acquire().await;
+    let settings = Arc::clone(settings);
+    let span = tracing::Span::current();
+    let work = move || span.in_scope(|| digest_received(received, url, &known, &settings, now));
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(listing)) => Outcome::Changed(Box::new(listing)),
+        Ok(Err((kind, message))) => {
+            Outcome::Failed { kind: kind.to_owned(), message, is_soft: false }
+        }
+        Err(error) => {
+            tracing::error!(error = %error, "a panic while reading a document: please report it with the feed's URL");
+            let message = "reading the document failed in a way that it never should".to_owned();
+            Outcome::Failed { kind: "panic".to_owned(), message, is_soft: false }
+        }
+    }
+}
+
+fn digest_received(
+    received: Received,
+    url: String,
+    known: &Known,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Listing, (&'static str, String)> {
+    let content_type = received.content_type.clone();
+    let bytes = received
+        .decode(settings.fetch.max_body)
+        .map_err(|error| (error.kind(), error.to_string()))?;
+    let document = Document { bytes, content_type, url };
+    digest::digest(&document, known, &settings.digest, now)
+        .map_err(|error| (error.kind(), error.to_string()))
+}
+
+/// No document came.
+fn failed(error: &fetch::Error, settings: &Settings, now: Timestamp) -> Ended {
+    let http_status = error.status();
+    let outcome = match (error, http_status) {
+        (fetch::Error::Held { until, .. }, _) => {
+            Outcome::Held { until: *until, message: error.to_string() }
+        }
+        (_, Some(410)) => Outcome::Gone,
+        _ => Outcome::Failed {
+            kind: error.kind().to_owned(),
+            message: error.to_string(),
+            is_soft: error.is_soft(),
+        },
+    };
+    if let Some(raw) = error.retry_after().and_then(|order| order.bounded.as_deref()) {
+        tracing::warn!(retry_after = raw, "a Retry-After out of all bounds was bounded");
+    }
+    let closed = error.closes_origin(settings.schedule.min_interval_seconds);
+    let response = Response {
+        retry_after_seconds: error.retry_after().map(|order| order.seconds),
+        closes_origin: closed
+            .map(|(origin, seconds)| (origin, now.plus_seconds(i64::from(seconds)))),
+        ..Response::default()
+    };
+    Ended { http_status, body_bytes: 0, outcome, response }
+}
+
+fn moved(
+    feed: &FeedState,
+    settings: &Settings,
+    chain: &[fetch::Hop],
+    final_url: &str,
+    now: Timestamp,
+) -> Moved {
+    let hops = chain.iter().map(|hop| (hop.status, hop.url.as_str()));
+    let after = settings.schedule.adopt_redirects_after_seconds;
+    match moves::decide(feed.schedule.moved.as_ref(), hops, final_url, after, now) {
+        moves::Decision::Stay => Moved::No,
+        moves::Decision::Watch(watched) => Moved::Watched(watched),
+        moves::Decision::Adopt(to) => Moved::Adopted { to },
+    }
+}
+
+fn from_fetch(validators: fetch::Validators) -> Validators {
+    let fetch::Validators { url, etag, last_modified } = validators;
+    Validators { etag, last_modified, url }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,265 @@
+//! Claims: which feeds this process may poll now.
+//!
+//! One transaction claims many feeds. Pacing within a host lives in one process's memory; therefore no feed
+//! is claimed while another process holds a claim on a feed of the same origin.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Database, Error, feeds::FeedState};
+use crate::model::{FeedId, Timestamp};
+
+/// Which feeds a claim may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Those whose time has come.
+    Due,
+    /// All; what a server ordered still holds.
+    All,
+}
+
+/// What is to be claimed, by whom, for how long.
+#[derive(Clone, Debug)]
+pub struct Claim<'a> {
+    /// Names this process among all that use the database: host, pid and start.
+    pub by: &'a str,
+    /// After this the claim is void: longer than any poll can take.
+    pub lease_seconds: i64,
+    /// At most so many feeds.
+    pub limit: usize,
+    /// At most so many feeds of one origin, those that this process already holds counted.
+    pub per_host_limit: usize,
+    /// Due feeds or all.
+    pub mode: Mode,
+    /// Only these feeds.
+    pub feeds: Option<&'a [FeedId]>,
+}
+
+/// The state of all enabled feeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Enabled feeds.
+    pub feeds: u32,
+    /// Of them, those whose last poll failed.
+    pub failing: u32,
+    /// Of them, those whose time has come.
+    pub due: u32,
+    /// How long the longest overdue one has waited.
+    pub lag_seconds: i64,
+    /// When the newest article was stored.
+    pub last_article_at: Option<Timestamp>,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { feeds, failing, due, lag_seconds, last_article_at } = self;
+        write!(
+            f,
+            "{feeds} feeds, {failing} failing, {due} due, lag {lag_seconds} s, last article "
+        )?;
+        match last_article_at {
+            Some(at) => write!(f, "{at}"),
+            None => f.write_str("none yet"),
+        }
+    }
+}
+
+/// How an enabled feed stands before a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Its time has come.
+    Due,
+    /// Its time has not come.
+    NotDue,
+    /// Its server has ordered not to be asked: Retry-After, or 410.
+    Held,
+    /// An earlier feed has its URL.
+    Same,
+}
+
+impl Database {
+    /// Every enabled feed and how it stands, in order of id.
+    pub fn standings(&self, now: Timestamp) -> Result<Vec<(FeedId, Standing)>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT f.id, f.same_as IS NOT NULL,
+                    f.gone_at IS NOT NULL OR coalesce(f.retry_after_until, '') > ?1
+                      OR coalesce(h.retry_after_until, '') > ?1,
+                    f.next_poll_at <= ?1
+             FROM feeds AS f LEFT JOIN hosts AS h ON h.origin = f.origin WHERE f.enabled = 1 ORDER BY f.id",
+        )?;
+        let rows = statement.query_map([now], |row| {
+            let (is_same, is_held, is_due) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            let standing = match (is_same, is_held, is_due) {
+                (true, ..) => Standing::Same,
+                (_, true, _) => Standing::Held,
+                (.., true) => Standing::Due,
+                _ => Standing::NotDue,
+            };
+            Ok((row.get(0)?, standing))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// What a person wants to know at a glance.
+    pub fn summary(&self, now: Timestamp) -> Result<Summary, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT count(*), count(*) FILTER (WHERE failures > 0 OR gone_at IS NOT NULL),
+                    count(*) FILTER (WHERE gone_at IS NULL AND same_as IS NULL AND next_poll_at <= ?1),
+                    min(next_poll_at) FILTER (WHERE gone_at IS NULL AND same_as IS NULL),
+                    (SELECT first_seen_at FROM articles ORDER BY id DESC LIMIT 1)
+             FROM feeds WHERE enabled = 1",
+        )?;
+        let summary = statement.query_row([now], |row| {
+            let next: Option<Timestamp> = row.get(3)?;
+            Ok(Summary {
+                feeds: row.get(0)?,
+                failing: row.get(1)?,
+                due: row.get(2)?,
+                lag_seconds: next.map_or(0, |next| now.seconds_since(next).max(0)),
+                last_article_at: row.get(4)?,
+            })
+        })?;
+        Ok(summary)
+    }
+
+    /// Claims feeds, the longest overdue first.
+    ///
+    /// A feed is free if it is enabled, not gone, not the same as an earlier one, under no Retry-After of its
+    /// own or of its host, not claimed, and no other process holds a claim on its host.
+    pub fn claim_due(
+        &mut self,
+        claim: &Claim<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<FeedState>, Error> {
+        if self.free_feeds(claim, now, 1)?.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.transaction(|db| {
+            let free = db.free_feeds(claim, now, usize::MAX)?;
+            let until = now.plus_seconds(claim.lease_seconds);
+            let mut statement = db.connection.prepare_cached(
+                "UPDATE feeds SET claimed_by = ?2, claimed_until = ?3 WHERE id = ?1",
+            )?;
+            let mut claimed = Vec::with_capacity(free.len());
+            for id in free {
+                statement.execute(params![id, claim.by, until])?;
+                claimed.extend(db.feed_state(id)?);
+            }
+            Ok(claimed)
+        })
+    }
+
+    fn free_feeds(
+        &self,
+        claim: &Claim<'_>,
+        now: Timestamp,
+        at_most: usize,
+    ) -> Result<Vec<FeedId>, Error> {
+        let mut hosts = self.claimed_hosts(claim.by, now)?;
+        let wanted: Option<HashSet<FeedId>> = claim.feeds.map(|ids| ids.iter().copied().collect());
+        let mut statement = self.connection.prepare_cached(
+            "SELECT f.id, f.origin FROM feeds AS f LEFT JOIN hosts AS h ON h.origin = f.origin
+             WHERE f.enabled = 1 AND f.next_poll_at <= ?2 AND f.gone_at IS NULL AND f.same_as IS NULL
+               AND coalesce(f.claimed_until, '') <= ?1
+               AND coalesce(f.retry_after_until, '') <= ?1 AND coalesce(h.retry_after_until, '') <= ?1
+             ORDER BY f.next_poll_at, f.id",
+        )?;
+        let horizon = if claim.mode == Mode::All { Timestamp::MAX } else { now };
+        let mut rows = statement.query(params![now, horizon])?;
+        let mut free = Vec::new();
+        while free.len() < claim.limit.min(at_most)
+            && let Some(row) = rows.next()?
+        {
+            let id = row.get(0)?;
+            if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&id)) {
+                continue;
+            }
+            let origin = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+            match hosts.get_mut(origin) {
+                Some(Holder::Other) => continue,
+                Some(Holder::Us(held)) if *held >= claim.per_host_limit => continue,
+                Some(Holder::Us(held)) => *held += 1,
+                None => drop(hosts.insert(origin.to_owned(), Holder::Us(1))),
+            }
+            free.push(id);
+        }
+        Ok(free)
+    }
+
+    fn claimed_hosts(&self, by: &str, now: Timestamp) -> Result<HashMap<String, Holder>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT origin, claimed_by = ?1, count(*) FROM feeds WHERE claimed_until > ?2 GROUP BY 1, 2",
+        )?;
+        let mut rows = statement.query(params![by, now])?;
+        let mut hosts = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let (origin, is_ours): (String, bool) = (row.get(0)?, row.get(1)?);
+            if !is_ours {
+                hosts.insert(origin, Holder::Other);
+            } else if !matches!(hosts.get(&origin), Some(Holder::Other)) {
+                hosts.insert(origin, Holder::Us(row.get::<_, u32>(2)? as usize));
+            }
+        }
+        Ok(hosts)
+    }
+
+    /// Gives back claims of this process that led to no poll (shutdown, reload).
+    pub fn release_claims(&mut self, by: &str, feeds: Option<&[FeedId]>) -> Result<(), Error> {
+        self.transaction(|db| {
+            let mut statement = db.connection.prepare_cached(
+                "UPDATE feeds SET claimed_by = NULL, claimed_until = NULL
+                 WHERE claimed_until IS NOT NULL AND claimed_by = ?1 AND (?2 IS NULL OR id = ?2)",
+            )?;
+            match feeds {
+                None => drop(statement.execute(params![by, None::<FeedId>])?),
+                Some(ids) => {
+                    for id in ids {
+                        statement.execute(params![by, id])?;
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Lengthens the claims that this process holds.
+    pub fn renew_claims(&mut self, by: &str, until: Timestamp) -> Result<(), Error> {
+        self.transaction(|db| {
+            let mut statement = db.connection.prepare_cached(
+                "UPDATE feeds SET claimed_until = ?2 WHERE claimed_until IS NOT NULL AND claimed_by = ?1",
+            )?;
+            statement.execute(params![by, until])?;
+            Ok(())
+        })
+    }
+
+    /// When the next feed is due that no server holds back; `None` if no feed waits for its time.
+    pub fn next_due_at(&self) -> Result<Option<Timestamp>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT f.next_poll_at FROM feeds AS f
+             WHERE f.enabled = 1 AND f.gone_at IS NULL AND f.same_as IS NULL AND f.claimed_until IS NULL
+             ORDER BY f.next_poll_at LIMIT 1",
+        )?;
+        Ok(statement.query_row([], |row| row.get(0)).optional()?)
+    }
+
+    /// A server's order for all feeds of its host.
+    pub(crate) fn hold_host(&self, origin: &str, until: Timestamp) -> Result<(), Error> {
+        let mut statement = self.connection.prepare_cached(
+            "INSERT INTO hosts (origin, retry_after_until) VALUES (?1, ?2)
+             ON CONFLICT (origin) DO UPDATE
+             SET retry_after_until = max(coalesce(retry_after_until, ''), excluded.retry_after_until)",
+        )?;
+        statement.execute(params![origin, until])?;
+        Ok(())
+    }
+}
+
+enum Holder {
+    Us(usize),
+    Other,
+}

@@ -1,0 +1,272 @@
+//! The ledger: every entry a feed ever listed, so that nothing known is taken for new.
+//!
+//! A row is `listed` while its entry stands in the feed's last document. A poll touches only the rows of
+//! entries that came, changed or went; a feed that answers 304 for months forgets nothing.
+
+use std::collections::HashSet;
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{
+    Database, Error,
+    columns::{from_hash, to_hash},
+};
+use crate::model::{ArticleId, DuplicateId, FeedId, Known, Timestamp};
+
+/// Row id of a ledger entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryId(pub(crate) i64);
+
+/// What became of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// An article of its own.
+    Article(ArticleId),
+    /// A copy, folded into an article.
+    Duplicate(DuplicateId),
+    /// Nothing: removed by retention, or never wanted.
+    Nothing,
+}
+
+impl Holds {
+    fn columns(self) -> (Option<ArticleId>, Option<DuplicateId>) {
+        match self {
+            Self::Article(id) => (Some(id), None),
+            Self::Duplicate(id) => (None, Some(id)),
+            Self::Nothing => (None, None),
+        }
+    }
+}
+
+/// What entries of different feeds may have in common.
+#[derive(Clone, Copy, Debug)]
+pub enum Key<'a> {
+    /// The publisher's identifier.
+    Guid(&'a str),
+    /// The article's page.
+    Url(&'a str),
+}
+
+/// One ledger row.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each field is a column, described in the schema")]
+pub struct LedgerEntry {
+    pub id: EntryId,
+    pub raw_hash: u64,
+    pub content_hash: u64,
+    pub holds: Holds,
+    pub guid: Option<String>,
+    pub url: Option<String>,
+}
+
+/// What the ledger is told of an entry.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "each field is a column, described in the schema")]
+pub struct Keys<'a> {
+    pub guid: Option<&'a str>,
+    pub url: Option<&'a str>,
+    pub raw_hash: u64,
+    pub content_hash: u64,
+}
+
+const COLUMNS: &str = "id, raw_hash, content_hash, article_id, duplicate_id, guid, url";
+
+fn entry_from_row(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
+    let holds = match (row.get(3)?, row.get(4)?) {
+        (Some(id), _) => Holds::Article(id),
+        (None, Some(id)) => Holds::Duplicate(id),
+        (None, None) => Holds::Nothing,
+    };
+    Ok(LedgerEntry {
+        id: EntryId(row.get(0)?),
+        raw_hash: to_hash(row.get(1)?),
+        content_hash: to_hash(row.get(2)?),
+        holds,
+        guid: row.get(5)?,
+        url: row.get(6)?,
+    })
+}
+
+/// Rows of one key beyond this number prove nothing that the first ones do not.
+const MAX_MATCHES: usize = 16;
+
+impl Database {
+    /// What a poll of the feed must know to skip what is unchanged and to clean the rest: asked for once a
+    /// document has arrived.
+    pub fn known(&self, feed: FeedId) -> Result<Known, Error> {
+        Ok(Known {
+            raw_hashes: self.listed(feed)?.into_iter().map(|(raw_hash, _)| raw_hash).collect(),
+            furniture: self.furniture(feed)?,
+        })
+    }
+
+    /// Raw hash and row of every entry in the feed's last document.
+    pub(crate) fn listed(&self, feed: FeedId) -> Result<Vec<(u64, EntryId)>, Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT raw_hash, id FROM entries WHERE feed_id = ?1 AND listed = 1")?;
+        let rows =
+            statement.query_map([feed], |row| Ok((to_hash(row.get(0)?), EntryId(row.get(1)?))))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether the feed has any ledger row: if not, this is its first document.
+    pub(crate) fn has_entries(&self, feed: FeedId) -> Result<bool, Error> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT 1 FROM entries WHERE feed_id = ?1 LIMIT 1")?;
+        Ok(statement.exists([feed])?)
+    }
+
+    /// Ledger rows of the feed with this guid, newest first.
+    pub(crate) fn entries_by_guid(
+        &self,
+        feed: FeedId,
+        guid: &str,
+    ) -> Result<Vec<LedgerEntry>, Error> {
+        self.entries_where("feed_id = ?1 AND guid = ?2", params![feed, guid])
+    }
+
+    /// Ledger rows of the feed with this URL, newest first.
+    pub(crate) fn entries_by_url(
+        &self,
+        feed: FeedId,
+        url: &str,
+    ) -> Result<Vec<LedgerEntry>, Error> {
+        self.entries_where("feed_id = ?1 AND url = ?2", params![feed, url])
+    }
+
+    /// Ledger rows of the feed with this clean title and body, newest first.
+    pub(crate) fn entries_by_content(
+        &self,
+        feed: FeedId,
+        content_hash: u64,
+    ) -> Result<Vec<LedgerEntry>, Error> {
+        self.entries_where(
+            "feed_id = ?1 AND content_hash = ?2",
+            params![feed, from_hash(content_hash)],
+        )
+    }
+
+    /// What other feeds' entries of this URL or guid hold, newest first. A feed that has several such entries
+    /// gives none: a key that it shares out proves nothing.
+    pub(crate) fn holders_elsewhere(
+        &self,
+        key: Key<'_>,
+        feed: FeedId,
+    ) -> Result<Vec<Holds>, Error> {
+        let (column, value) = match key {
+            Key::Guid(guid) => ("guid", guid),
+            Key::Url(url) => ("url", url),
+        };
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT max(article_id), max(duplicate_id) FROM entries WHERE {column} = ?1 AND feed_id <> ?2
+             GROUP BY feed_id HAVING count(*) = 1 ORDER BY max(id) DESC LIMIT {MAX_MATCHES}"
+        ))?;
+        let rows = statement.query_map(params![value, feed], |row| {
+            Ok(match (row.get(0)?, row.get(1)?) {
+                (Some(id), _) => Holds::Article(id),
+                (None, Some(id)) => Holds::Duplicate(id),
+                (None, None) => Holds::Nothing,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn entries_where(
+        &self,
+        condition: &str,
+        keys: &[&dyn rusqlite::ToSql],
+    ) -> Result<Vec<LedgerEntry>, Error> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM entries WHERE {condition} ORDER BY id DESC LIMIT {MAX_MATCHES}"
+        ))?;
+        let rows = statement.query_map(keys, entry_from_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The published date of what an entry holds; `None` if it holds nothing or no date was given.
+    pub(crate) fn entry_published_at(&self, holds: Holds) -> Result<Option<Timestamp>, Error> {
+        let (sql, id) = match holds {
+            Holds::Article(id) => ("SELECT published_at FROM articles WHERE id = ?1", id.0),
+            Holds::Duplicate(id) => ("SELECT published_at FROM duplicates WHERE id = ?1", id.0),
+            Holds::Nothing => return Ok(None),
+        };
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row([id], |row| row.get(0)).optional()?.flatten())
+    }
+
+    /// Writes a new entry into the ledger.
+    pub(crate) fn insert_entry(
+        &self,
+        feed: FeedId,
+        keys: &Keys<'_>,
+        holds: Holds,
+        now: Timestamp,
+    ) -> Result<EntryId, Error> {
+        let (article_id, duplicate_id) = holds.columns();
+        let mut statement = self.connection.prepare_cached(
+            "INSERT INTO entries (feed_id, guid, url, raw_hash, content_hash, article_id, duplicate_id,
+                                  last_listed_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?;
+        let id = statement.insert(params![
+            feed,
+            keys.guid,
+            keys.url,
+            from_hash(keys.raw_hash),
+            from_hash(keys.content_hash),
+            article_id,
+            duplicate_id,
+            now
+        ])?;
+        Ok(EntryId(id))
+    }
+
+    /// Notes that a known entry is listed again, with the keys and hashes that it has now.
+    pub(crate) fn update_entry(
+        &self,
+        id: EntryId,
+        keys: &Keys<'_>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut statement = self.connection.prepare_cached(
+            "UPDATE entries SET guid = coalesce(?2, guid), url = coalesce(?3, url), raw_hash = ?4,
+                content_hash = ?5, listed = 1, last_listed_at = ?6
+             WHERE id = ?1",
+        )?;
+        statement.execute(params![
+            id.0,
+            keys.guid,
+            keys.url,
+            from_hash(keys.raw_hash),
+            from_hash(keys.content_hash),
+            now
+        ])?;
+        Ok(())
+    }
+
+    /// Points the ledger to what an entry has become.
+    pub(crate) fn point_entries(&self, from: DuplicateId, to: ArticleId) -> Result<(), Error> {
+        let mut statement = self.connection.prepare_cached(
+            "UPDATE entries SET duplicate_id = NULL, article_id = ?2 WHERE duplicate_id = ?1",
+        )?;
+        statement.execute(params![from, to])?;
+        Ok(())
+    }
+
+    /// Marks the entries that the feed's new document lists no more. `still` are those that it does list.
+    pub(crate) fn mark_departed(
+        &self,
+        before: &[(u64, EntryId)],
+        still: &HashSet<EntryId>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached("UPDATE entries SET listed = 0, last_listed_at = ?2 WHERE id = ?1")?;
+        for (_, id) in before.iter().filter(|(_, id)| !still.contains(id)) {
+            statement.execute(params![id.0, now])?;
+        }
+        Ok(())
+    }
+}

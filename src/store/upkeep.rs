@@ -1,0 +1,91 @@
+//! Care for the file itself: checking it, copying it while it is in use, moving a damaged one aside.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, ErrorCode, backup::Backup};
+
+use super::{Database, Error};
+
+impl Database {
+    /// SQLite's `quick_check`: reads every page. Meant for a reading connection, so that nobody waits.
+    pub fn quick_check(&self) -> Result<(), Error> {
+        let finding: Result<String, _> =
+            self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+        let path = self.path.clone();
+        match finding {
+            Ok(finding) if finding == "ok" => Ok(()),
+            Ok(finding) => Err(Error::CheckFailed { path, finding }),
+            Err(source) if source.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+                Err(Error::Damaged { path, source })
+            }
+            Err(source) => Err(source.into()),
+        }
+    }
+
+    /// Copies the database as it stands to `target`, while others read and write. An existing file is never
+    /// overwritten; `target` appears only once it is complete.
+    pub fn back_up(&self, target: &Path) -> Result<(), Error> {
+        let failed =
+            |operation| move |source| Error::File { operation, path: target.to_owned(), source };
+        if target.try_exists().map_err(failed("look at"))? {
+            return Err(failed("write")(io::ErrorKind::AlreadyExists.into()));
+        }
+        let partial = with_suffix(target, ".partial");
+        File::create_new(&partial).map_err(failed("write beside"))?;
+        let copied = self.copy_pages(&partial).and_then(|()| {
+            File::open(&partial).and_then(|file| file.sync_all()).map_err(failed("write"))?;
+            fs::hard_link(&partial, target).map_err(failed("write"))
+        });
+        fs::remove_file(&partial).map_err(failed("tidy up beside"))?;
+        copied
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the copy is a database file of its own")]
+    fn copy_pages(&self, target: &Path) -> Result<(), Error> {
+        let mut copy = Connection::open(target)?;
+        // One step: in WAL mode it holds a read snapshot and keeps no writer waiting, while several steps
+        // would start over after each commit of the daemon.
+        Backup::new(&self.connection, &mut copy)?.step(-1)?;
+        Ok(copy.pragma_update(None, "journal_mode", "delete")?)
+    }
+
+    /// Writes the log back into the file and cuts it, as a clean stop does. Readers may prevent it; the next
+    /// start then does it.
+    pub fn checkpoint(&self) -> Result<(), Error> {
+        Ok(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    }
+
+    /// Bytes of the file and of its log.
+    pub fn sizes(&self) -> (u64, u64) {
+        let bytes = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+        (bytes(&self.path), bytes(&with_suffix(&self.path, "-wal")))
+    }
+}
+
+/// Renames a damaged database and its log to `PATH.damaged-N`, so that a new one can be started. Only ever on
+/// somebody's order: nothing is deleted.
+pub fn move_aside(path: &Path) -> Result<PathBuf, Error> {
+    let free =
+        (1..).map(|n| with_suffix(path, &format!(".damaged-{n}"))).find(|name| !name.exists());
+    let aside = free.unwrap_or_else(|| with_suffix(path, ".damaged"));
+    for suffix in ["", "-wal", "-shm"] {
+        let (from, to) = (with_suffix(path, suffix), with_suffix(&aside, suffix));
+        match fs::rename(&from, to) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !suffix.is_empty() => {}
+            Err(source) => return Err(Error::File { operation: "move aside", path: from, source }),
+            Ok(()) => {}
+        }
+    }
+    Ok(aside)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}

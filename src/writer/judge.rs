@@ -1,0 +1,345 @@
+//! A new article against the texts that are there: kept, or folded into one of them.
+//!
+//! Candidates come from the ledger (another feed's entry of the same URL or guid) and from the index; their
+//! texts from the database; `dedup::verify` decides. A copy found through another copy folds into the article
+//! which that one belongs to, and both comparisons are written down.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use super::{
+    identity::is_root,
+    lines::strip,
+    outcome::Options,
+    state::{State, instant, with_side},
+};
+use crate::{
+    dedup::{Prefer, Query, Scope, Side, Text, Verification, verify},
+    digest::Arrival,
+    model::{Article, DuplicateId, FeedId, Timestamp},
+    store::{
+        Error,
+        articles::StoredText,
+        entries::{Holds, Key},
+        feeds::FeedState,
+    },
+};
+
+/// What judging says of an article.
+pub(super) enum Verdict {
+    /// It is kept.
+    Kept {
+        /// The nearest others, and why they were refused.
+        evidence: Value,
+    },
+    /// It is a copy.
+    Folded(Box<Fold>),
+}
+
+/// A copy, and of what.
+pub(super) struct Fold {
+    /// The article that it folds into.
+    pub(super) kept: StoredText,
+    /// A word of `duplicates.reason`.
+    pub(super) reason: &'static str,
+    /// Between the fingerprints of the copy and of the text that it matched.
+    pub(super) distance: Option<u32>,
+    /// 0 to 1.
+    pub(super) similarity: f64,
+    /// All that was seen.
+    pub(super) evidence: Value,
+    /// The comparison with the kept text: whether the copy may lend its own.
+    pub(super) against_kept: Verification,
+}
+
+/// Refused candidates that are written down with an article.
+const MAX_REFUSED: usize = 3;
+/// Words in scripts with spaces, and characters in others, that a guid must have to be looked for in other
+/// feeds: numbers and short names recur.
+const MIN_GUID_LENGTH: usize = 12;
+
+/// One article on its way to a verdict.
+struct Judging<'a> {
+    feed: &'a FeedState,
+    arrival: &'a Arrival,
+    side: Side<'a>,
+    options: &'a Options,
+    since: Timestamp,
+    seen: HashSet<(i64, Option<DuplicateId>)>,
+    compared: u32,
+    refused: Vec<Value>,
+}
+
+/// What speaks for comparing two texts.
+struct Lead {
+    via: Value,
+    distance: Option<u32>,
+    /// `same_url` or `same_guid`: then an agreeing headline is enough.
+    key: Option<&'static str>,
+}
+
+/// Judges one new article of `feed`.
+pub(super) fn judge(
+    state: &mut State,
+    feed: &FeedState,
+    arrival: &Arrival,
+    options: &Options,
+    now: Timestamp,
+) -> Result<Verdict, Error> {
+    if feed.dedup_scope == Scope::Off {
+        return Ok(Verdict::Kept { evidence: json!({ "scope": "off" }) });
+    }
+    let furniture = state.furniture(feed.id)?;
+    let article = &arrival.article;
+    let body = strip(&article.body, &furniture);
+    let at = instant(article.published_at, now);
+    let mut judging = Judging {
+        feed,
+        arrival,
+        side: Side::new(Text { title: &article.title, body: &body }, feed.id, at),
+        options,
+        since: now.plus_seconds(-options.dedup.window_seconds),
+        seen: HashSet::new(),
+        compared: 0,
+        refused: Vec::new(),
+    };
+    if let Some(fold) = judging.by_keys(state)? {
+        return Ok(Verdict::Folded(Box::new(fold)));
+    }
+    if let Some(fold) = judging.by_index(state, now)? {
+        return Ok(Verdict::Folded(Box::new(fold)));
+    }
+    let mut evidence = json!({ "compared": judging.compared });
+    if !judging.refused.is_empty() {
+        evidence["refused"] = Value::Array(judging.refused);
+    }
+    Ok(Verdict::Kept { evidence })
+}
+
+impl Judging<'_> {
+    fn article(&self) -> &Article {
+        &self.arrival.article
+    }
+
+    /// Other feeds' entries of the same URL or guid.
+    fn by_keys(&mut self, state: &mut State) -> Result<Option<Fold>, Error> {
+        if self.feed.dedup_scope == Scope::Feed {
+            return Ok(None);
+        }
+        let article = &self.arrival.article;
+        let url = article.url.as_deref().filter(|url| !is_root(url));
+        let guid = article.guid.as_deref().filter(|guid| {
+            self.feed.guids_trusted
+                && guid.len() >= MIN_GUID_LENGTH
+                && Some(*guid) != url
+                && !is_root(guid)
+        });
+        let keys = [
+            url.map(|url| (Key::Url(url), "same_url")),
+            guid.map(|guid| (Key::Guid(guid), "same_guid")),
+        ];
+        for (key, reason) in keys.into_iter().flatten() {
+            for holds in state.db.holders_elsewhere(key, self.feed.id)? {
+                let text = match holds {
+                    Holds::Article(id) => state.db.article_text(id)?,
+                    Holds::Duplicate(id) => state.db.duplicate_text(id)?,
+                    Holds::Nothing => None,
+                };
+                let Some(text) = text.filter(|text| text.first_seen_at >= self.since) else {
+                    continue;
+                };
+                let lead = Lead {
+                    via: reason.into(),
+                    distance: self.distance_to(&text),
+                    key: Some(reason),
+                };
+                if let Some(fold) = self.compare(state, text, &lead)? {
+                    return Ok(Some(fold));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn by_index(&mut self, state: &mut State, now: Timestamp) -> Result<Option<Fold>, Error> {
+        let query = Query { feed: self.feed.id, scope: self.feed.dedup_scope, since: self.since };
+        let candidates = state.index(now)?.candidates(&self.arrival.signature, &query);
+        for candidate in candidates {
+            let text = match state.db.article_of_text(candidate.text)? {
+                Some(text) => Some(text),
+                None => state.db.duplicate_of_text(candidate.text)?,
+            };
+            // A row that nobody names any more: an older text of something, or one that was removed.
+            let Some(text) = text else { continue };
+            let lead = Lead {
+                via: serde_json::to_value(candidate.via).unwrap_or_default(),
+                distance: candidate.distance,
+                key: None,
+            };
+            if let Some(fold) = self.compare(state, text, &lead)? {
+                return Ok(Some(fold));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Zero stands for a text that is too short to have a fingerprint.
+    fn distance_to(&self, text: &StoredText) -> Option<u32> {
+        let (ours, theirs) = (self.arrival.signature.fingerprint, text.fingerprint);
+        (ours.0 != 0 && theirs.0 != 0).then(|| ours.distance(theirs))
+    }
+
+    fn compare(
+        &mut self,
+        state: &mut State,
+        text: StoredText,
+        lead: &Lead,
+    ) -> Result<Option<Fold>, Error> {
+        if !self.seen.insert((text.article_id.0, text.duplicate_id)) {
+            return Ok(None);
+        }
+        let kept = match text.duplicate_id {
+            None => text.clone(),
+            Some(_) => match state.db.article_text(text.article_id)? {
+                Some(kept) => kept,
+                None => return Ok(None),
+            },
+        };
+        if !self.may_fold_into(state, &text, &kept)? {
+            return Ok(None);
+        }
+        self.compared += 1;
+        let verification = self.verify(state, &text)?;
+        let is_agreed = verification.is_duplicate
+            || lead.key.is_some()
+                && verification.evidence.headline >= self.options.dedup.thresholds.headline;
+        if !is_agreed {
+            self.refuse(&text, lead, &verification);
+            return Ok(None);
+        }
+        let against_kept = match text.duplicate_id {
+            None => verification.clone(),
+            Some(_) => self.verify(state, &kept)?,
+        };
+        Ok(Some(self.fold(&text, kept, lead, &verification, against_kept)))
+    }
+
+    /// Scopes of both sides, and what somebody has unfolded.
+    fn may_fold_into(
+        &self,
+        state: &mut State,
+        text: &StoredText,
+        kept: &StoredText,
+    ) -> Result<bool, Error> {
+        let is_in_scope = match self.feed.dedup_scope {
+            Scope::Off => false,
+            Scope::Feed => text.feed_id == self.feed.id && kept.feed_id == self.feed.id,
+            Scope::All => {
+                state.standing(text.feed_id)?.0 != Scope::Off
+                    && state.standing(kept.feed_id)?.0 != Scope::Off
+            }
+        };
+        let article = self.article();
+        Ok(is_in_scope
+            && !state.db.is_kept_apart(
+                kept.article_id,
+                self.feed.id,
+                article.guid.as_deref(),
+                article.url.as_deref(),
+            )?)
+    }
+
+    fn verify(&self, state: &mut State, text: &StoredText) -> Result<Verification, Error> {
+        let furniture = state.furniture(text.feed_id)?;
+        Ok(with_side(text, &furniture, |other| verify(&self.side, other, &self.options.dedup)))
+    }
+
+    fn refuse(&mut self, text: &StoredText, lead: &Lead, verification: &Verification) {
+        if self.refused.len() < MAX_REFUSED {
+            self.refused.push(comparison(text, lead, verification));
+        }
+    }
+
+    fn fold(
+        &self,
+        text: &StoredText,
+        kept: StoredText,
+        lead: &Lead,
+        verification: &Verification,
+        against_kept: Verification,
+    ) -> Fold {
+        let by_text = verification.reason.map_or("near_duplicate", |reason| reason.as_str());
+        let similarity = if verification.is_duplicate {
+            verification.similarity
+        } else {
+            verification.evidence.headline
+        };
+        let mut evidence = json!({
+            "matched": comparison(text, lead, verification),
+            "thresholds": self.options.dedup.thresholds,
+            "compared": self.compared,
+        });
+        if text.duplicate_id.is_some() {
+            evidence["kept"] = json!({
+                "article": kept.article_id,
+                "is_duplicate": against_kept.is_duplicate,
+                "similarity": against_kept.similarity,
+                "evidence": against_kept.evidence,
+            });
+        }
+        if !self.refused.is_empty() {
+            evidence["refused"] = Value::Array(self.refused.clone());
+        }
+        Fold {
+            reason: lead.key.unwrap_or(by_text),
+            distance: lead.distance,
+            similarity: similarity.clamp(0.0, 1.0),
+            evidence,
+            kept,
+            against_kept,
+        }
+    }
+}
+
+fn comparison(text: &StoredText, lead: &Lead, verification: &Verification) -> Value {
+    json!({
+        "article": text.article_id,
+        "copy": text.duplicate_id,
+        "via": lead.via,
+        "distance": lead.distance,
+        "similarity": verification.similarity,
+        "evidence": verification.evidence,
+    })
+}
+
+/// A copy lends its text from this share of the kept text on that it holds ...
+const TAKEOVER_HOLDS: f64 = 0.9;
+/// ... and with so many words for each of the kept text's.
+const TAKEOVER_LENGTH: f64 = 1.2;
+
+/// Whether a copy's text takes the kept one's place: it holds 90 % of it and has a fifth more words, or comes
+/// from a feed of higher priority and is no shorter.
+pub(super) fn takes_over(
+    state: &mut State,
+    copy_feed: FeedId,
+    kept: &StoredText,
+    against_kept: &Verification,
+    prefer: Prefer,
+) -> Result<bool, Error> {
+    if prefer == Prefer::First {
+        return Ok(false);
+    }
+    let holds = if kept.body.is_empty() { 1.0 } else { against_kept.holds };
+    if holds < TAKEOVER_HOLDS || against_kept.length_ratio < 1.0 {
+        return Ok(false);
+    }
+    if against_kept.length_ratio >= TAKEOVER_LENGTH {
+        return Ok(true);
+    }
+    let text_feed = match state.db.text_from(kept.article_id)? {
+        Some(copy) => state.db.duplicate_text(copy)?.map_or(kept.feed_id, |copy| copy.feed_id),
+        None => kept.feed_id,
+    };
+    Ok(state.standing(copy_feed)?.1 > state.standing(text_feed)?.1)
+}

@@ -1,0 +1,323 @@
+//! The one thread that judges and writes.
+//!
+//! In: polls as they ended, over a bounded queue. Out: a report each, once it is on disk. The polls that wait
+//! are folded into one transaction, a savepoint each, so that one `fsync` serves many; commit order is the
+//! order of truth. A poll that cannot be written is undone alone; one whose lock is held by somebody else
+//! waits, and is not lost.
+
+mod change;
+
+mod identity;
+
+mod judge;
+
+mod lines;
+
+mod outcome;
+
+mod record;
+
+mod revise;
+
+mod state;
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+pub use self::{
+    outcome::{Initial, Moved, Options, Outcome, Poll, PollReport, Response, Validators},
+    state::State,
+};
+use crate::{
+    model::{ArticleId, DuplicateId, FeedId, Known, Timestamp},
+    store::{self, Database, claims::Claim, feeds::FeedState},
+};
+
+/// Why the writer could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The database failed; nothing of the poll was written.
+    #[error("cannot write to the database")]
+    Store(#[from] store::Error),
+    /// The whole group's commit failed; none of its polls was written.
+    #[error("cannot commit: {0}")]
+    Commit(String),
+    /// The writer has ended.
+    #[error("the writer has ended")]
+    Ended,
+}
+
+/// Polls folded into one transaction: bounds how long others wait for the lock, and what a rollback costs.
+const MAX_GROUP: usize = 256;
+
+/// The outcome of a poll whose rows the database refused.
+const NOT_STORED: &str = "not_stored";
+
+enum Job {
+    Record(Box<Poll>, oneshot::Sender<Result<PollReport, Error>>),
+    Call(Box<dyn FnOnce(&mut State) + Send>),
+}
+
+/// A handle on the writer's thread. The thread ends, its queue drained, when the last one is dropped.
+#[derive(Clone)]
+pub struct Writer {
+    jobs: mpsc::Sender<Job>,
+    progress: Arc<AtomicU64>,
+    gives_up: Arc<AtomicBool>,
+}
+
+/// Starts the thread. `queue` bounds the polls that may wait, `window_seconds` is the longest window of all
+/// feeds. Joining gives the database back.
+pub fn spawn(
+    db: Database,
+    window_seconds: i64,
+    queue: usize,
+) -> io::Result<(Writer, JoinHandle<Database>)> {
+    let (jobs, inbox) = mpsc::channel(queue.max(1));
+    let writer = Writer { jobs, progress: Arc::default(), gives_up: Arc::default() };
+    let (progress, gives_up) = (Arc::clone(&writer.progress), Arc::clone(&writer.gives_up));
+    let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || {
+        // Born here: the state holds what may not travel between threads.
+        let mut line = Line { state: State::new(db, window_seconds), inbox, progress, gives_up };
+        line.run();
+        line.state.db
+    })?;
+    Ok((writer, thread))
+}
+
+impl Writer {
+    /// Writes a poll; returns once it is on disk.
+    pub async fn record(&self, poll: Poll) -> Result<PollReport, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(Job::Record(Box::new(poll), reply)).await.map_err(|_| Error::Ended)?;
+        answer.await.map_err(|_| Error::Ended)?
+    }
+
+    /// Runs `work` on the writer's thread, after the polls that were handed in before it.
+    pub async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut State) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Call(Box::new(move |state| {
+            // Nobody waits any more: a caller that was dropped.
+            let _ = reply.send(work(state));
+        }));
+        self.jobs.send(job).await.map_err(|_| Error::Ended)?;
+        answer.await.map_err(|_| Error::Ended)
+    }
+
+    /// Claims feeds; see [`Database::claim_due`].
+    pub async fn claim_due(
+        &self,
+        claim: OwnedClaim,
+        now: Timestamp,
+    ) -> Result<Vec<FeedState>, Error> {
+        Ok(self.call(move |state| state.db.claim_due(&claim.borrow(), now)).await??)
+    }
+
+    /// What a poll must know once its document has arrived; see [`Database::known`].
+    pub async fn known(&self, feed: FeedId) -> Result<Known, Error> {
+        Ok(self.call(move |state| state.db.known(feed)).await??)
+    }
+
+    /// Loads the duplicate index; returns how many texts it holds.
+    pub async fn load_index(&self, now: Timestamp) -> Result<usize, Error> {
+        Ok(self.call(move |state| state.load_index(now)).await??)
+    }
+
+    /// Makes a copy an article of its own; that pair is never folded again.
+    pub async fn unfold(&self, id: DuplicateId, now: Timestamp) -> Result<ArticleId, Error> {
+        Ok(self.call(move |state| unfold(state, id, now)).await??)
+    }
+
+    /// A number that grows while the writer works, or waits for somebody's lock: proof of progress.
+    pub fn progress(&self) -> u64 {
+        self.progress.load(Ordering::Relaxed)
+    }
+
+    /// From now on a poll whose lock is held by somebody else is given up after one try: the process ends.
+    pub fn give_up_waiting(&self) {
+        self.gives_up.store(true, Ordering::Relaxed);
+    }
+}
+
+/// As [`Claim`], to be sent to the writer's thread.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each field as in Claim")]
+pub struct OwnedClaim {
+    pub by: Arc<str>,
+    pub lease_seconds: i64,
+    pub limit: usize,
+    pub per_host_limit: usize,
+    pub mode: store::claims::Mode,
+    pub feeds: Option<Vec<FeedId>>,
+}
+
+impl OwnedClaim {
+    fn borrow(&self) -> Claim<'_> {
+        Claim {
+            by: &self.by,
+            lease_seconds: self.lease_seconds,
+            limit: self.limit,
+            per_host_limit: self.per_host_limit,
+            mode: self.mode,
+            feeds: self.feeds.as_deref(),
+        }
+    }
+}
+
+/// Makes a copy an article of its own, in a transaction; also for `newsfold unfold`, without a thread.
+pub fn unfold(
+    state: &mut State,
+    id: DuplicateId,
+    now: Timestamp,
+) -> Result<ArticleId, store::Error> {
+    let mark = state.begin(now)?;
+    let unfolded =
+        revise::unfold(state, id, now).and_then(|article| state.db.commit().map(|()| article));
+    if unfolded.is_err() {
+        state.db.rollback()?;
+        state.cut_back(mark);
+    }
+    unfolded
+}
+
+struct Line {
+    state: State,
+    inbox: mpsc::Receiver<Job>,
+    progress: Arc<AtomicU64>,
+    gives_up: Arc<AtomicBool>,
+}
+
+type Waiting = Vec<(Box<Poll>, oneshot::Sender<Result<PollReport, Error>>)>;
+
+impl Line {
+    fn run(&mut self) {
+        let mut next = self.inbox.blocking_recv();
+        while let Some(job) = next.take() {
+            self.note_progress();
+            match job {
+                Job::Call(work) => work(&mut self.state),
+                Job::Record(poll, reply) => {
+                    let mut group = vec![(poll, reply)];
+                    next = self.fill(&mut group);
+                    self.write(group);
+                }
+            }
+            if next.is_none() {
+                next = self.inbox.blocking_recv();
+            }
+        }
+    }
+
+    /// Takes the polls that wait already; gives back the first job that is none.
+    fn fill(&mut self, group: &mut Waiting) -> Option<Job> {
+        while group.len() < MAX_GROUP {
+            match self.inbox.try_recv().ok()? {
+                Job::Record(poll, reply) => group.push((poll, reply)),
+                other => return Some(other),
+            }
+        }
+        None
+    }
+
+    fn note_progress(&self) {
+        self.progress.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One transaction for the whole group.
+    fn write(&mut self, group: Waiting) {
+        let now = group.iter().map(|(poll, _)| poll.ended_at).max().unwrap_or(Timestamp::MIN);
+        let mark = match self.begin(now) {
+            Ok(mark) => mark,
+            Err(error) => return refuse_all(group, Error::Store(error)),
+        };
+        let reports: Vec<Result<PollReport, Error>> = group
+            .iter()
+            .map(|(poll, _)| {
+                self.note_progress();
+                self.record_alone(poll).map_err(Error::Store)
+            })
+            .collect();
+        if let Err(error) = self.state.db.commit() {
+            let undone = self.state.db.rollback();
+            self.state.cut_back(mark);
+            return refuse_all(group, Error::Store(undone.err().unwrap_or(error)));
+        }
+        for ((_, reply), report) in group.into_iter().zip(reports) {
+            // A caller that was dropped does not wait for it.
+            let _ = reply.send(report);
+        }
+    }
+
+    /// Waits for a lock that somebody else holds, for as long as it takes.
+    fn begin(&mut self, now: Timestamp) -> Result<state::Mark, store::Error> {
+        loop {
+            match self.state.begin(now) {
+                Err(error) if error.is_busy() && !self.gives_up.load(Ordering::Relaxed) => {
+                    self.note_progress();
+                    tracing::warn!(
+                        "waiting for the lock of the database: another program holds it"
+                    );
+                }
+                begun => return begun,
+            }
+        }
+    }
+
+    /// One poll under its own savepoint. Where the rows themselves are refused, the poll is recorded as
+    /// failed: the feed must not be tried in vain for ever.
+    fn record_alone(&mut self, poll: &Poll) -> Result<PollReport, store::Error> {
+        match self.try_record(poll) {
+            Err(error) if error.is_refusal() => {
+                let message = std::error::Error::source(&error)
+                    .map_or(error.to_string(), ToString::to_string);
+                tracing::error!(
+                    feed.id = poll.feed_id.0,
+                    error = message,
+                    "a poll could not be stored"
+                );
+                let outcome =
+                    Outcome::Failed { kind: NOT_STORED.to_owned(), message, is_soft: true };
+                self.try_record(&poll.with_outcome(outcome))
+            }
+            done => done,
+        }
+    }
+
+    fn try_record(&mut self, poll: &Poll) -> Result<PollReport, store::Error> {
+        let mark = self.state.mark();
+        self.state.db.mark()?;
+        match record::record(&mut self.state, poll) {
+            Ok(report) => self.state.db.release_mark().map(|()| report),
+            Err(error) => {
+                // After an error that ended the transaction there is no savepoint left to return to.
+                let undone = self.state.db.rollback_to_mark();
+                self.state.cut_back(mark);
+                undone.and(Err(error))
+            }
+        }
+    }
+}
+
+fn refuse_all(group: Waiting, error: Error) {
+    let mut first = Some(error);
+    let text = first.as_ref().map(|error| {
+        let source = std::error::Error::source(error).map(ToString::to_string);
+        source.unwrap_or_else(|| error.to_string())
+    });
+    for (_, reply) in group {
+        let error = first.take().unwrap_or_else(|| Error::Commit(text.clone().unwrap_or_default()));
+        let _ = reply.send(Err(error));
+    }
+}

@@ -1,0 +1,312 @@
+//! What a publisher's edit does: a revision of an article, a copy judged again, a text given back.
+//!
+//! An article that was kept is never folded later, however it is edited. A copy that no longer holds becomes
+//! an article of its own; an article whose text a copy had lent returns to its own then.
+
+use serde_json::json;
+
+use super::{
+    change::{Change, classify},
+    judge::takes_over,
+    lines::strip,
+    outcome::Options,
+    state::{State, instant, with_side},
+};
+use crate::{
+    dedup::{Scope, Side, Signature, Text, Verification, verify},
+    digest::Arrival,
+    model::{Article, ArticleId, DuplicateId, FeedId, Fingerprint, TextId, Timestamp},
+    store::{
+        Error,
+        articles::{Folded, Kept, NewText, StoredText},
+    },
+};
+
+/// The publisher has edited the entry of an article. Returns whether its text changed.
+pub(super) fn revise_article(
+    state: &mut State,
+    id: ArticleId,
+    arrival: &Arrival,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let article = &arrival.article;
+    state.db.update_particulars(id, article)?;
+    let Some(current) = state.db.article_text(id)? else { return Ok(false) };
+    // An entry that has lost its text (a paywall, a broken template) does not take ours away.
+    if article.body.is_empty() && !current.body.is_empty() {
+        return Ok(false);
+    }
+    if current.body_source == "copy" {
+        return revise_lent(state, &current, arrival, now);
+    }
+    let before = (current.title.as_str(), current.body.as_str());
+    let Some(change) = classify(before, (&article.title, &article.body)) else { return Ok(false) };
+    let (fingerprint, text_id) = if change.is_told() {
+        index_text(state, current.feed_id, current.first_seen_at, &arrival.signature, now)?
+    } else {
+        (current.fingerprint, current.text_id)
+    };
+    let new = own_text(article, fingerprint, text_id);
+    state.db.replace_text(id, &new, change.as_str(), change.is_told(), now)?;
+    Ok(true)
+}
+
+/// An edit of the first publisher while a fuller copy's text stands in its place: recorded, and shown only if
+/// it is the fullest now.
+fn revise_lent(
+    state: &mut State,
+    current: &StoredText,
+    arrival: &Arrival,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let article = &arrival.article;
+    let Some(own) = state.db.own_text(current.article_id)? else { return Ok(false) };
+    let Some(change) = classify((&own.title, &own.body), (&article.title, &article.body)) else {
+        return Ok(false);
+    };
+    if article.word_count <= current.word_count {
+        state.db.record_hidden_edit(current.article_id, article, now)?;
+        return Ok(true);
+    }
+    let (fingerprint, text_id) =
+        index_text(state, current.feed_id, current.first_seen_at, &arrival.signature, now)?;
+    let new = own_text(article, fingerprint, text_id);
+    let change = if change == Change::Headline { change } else { Change::Substantive };
+    state.db.replace_text(current.article_id, &new, change.as_str(), true, now)?;
+    Ok(true)
+}
+
+/// The publisher of a copy has edited it: its row follows, and it is judged again against its own article.
+pub(super) fn revise_duplicate(
+    state: &mut State,
+    id: DuplicateId,
+    arrival: &Arrival,
+    options: &Options,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let article = &arrival.article;
+    let Some(copy) = state.db.duplicate_text(id)? else { return Ok(false) };
+    let before = (copy.title.as_str(), copy.body.as_str());
+    let is_emptied = article.body.is_empty() && !copy.body.is_empty();
+    let change = match classify(before, (&article.title, &article.body)) {
+        Some(change) if !is_emptied => change,
+        _ => return Ok(false),
+    };
+    let Some(kept) = state.db.article_text(copy.article_id)? else { return Ok(false) };
+    let has_lent = state.db.text_from(kept.article_id)? == Some(id);
+    let against = if has_lent { with_own_text(state, &kept)? } else { kept.clone() };
+    let verification = compare(state, &copy, arrival, &against, options)?;
+    let holds =
+        verification.is_duplicate || still_matches_another(state, id, &copy, arrival, options)?;
+    let (fingerprint, text_id) = if change.is_told() {
+        index_text(state, copy.feed_id, copy.first_seen_at, &arrival.signature, now)?
+    } else {
+        (copy.fingerprint, copy.text_id)
+    };
+    let evidence = json!({
+        "edited_at": now,
+        "matched": {
+            "article": kept.article_id,
+            "similarity": verification.similarity,
+            "evidence": verification.evidence,
+        },
+        "thresholds": options.dedup.thresholds,
+        "before": state.db.duplicate_evidence(id)?.get("matched"),
+    });
+    let folded = Folded {
+        article_id: kept.article_id,
+        reason: verification.reason.map_or("near_duplicate", |reason| reason.as_str()),
+        distance: (fingerprint.0 != 0 && against.fingerprint.0 != 0)
+            .then(|| fingerprint.distance(against.fingerprint)),
+        similarity: verification.similarity.clamp(0.0, 1.0),
+        kept: Kept {
+            feed_id: copy.feed_id,
+            fingerprint,
+            text_id,
+            first_seen_at: copy.first_seen_at,
+            evidence: &evidence,
+        },
+    };
+    state.db.update_duplicate(id, article, &folded)?;
+    if !holds {
+        if has_lent {
+            return_own_text(state, &kept, now)?;
+        }
+        let evidence = json!({ "left": kept.article_id, "because": evidence });
+        state.db.promote_duplicate(id, &evidence)?;
+    } else if has_lent {
+        follow_lender(state, &kept, id, &verification, (fingerprint, text_id), arrival, now)?;
+    } else if takes_over(state, copy.feed_id, &kept, &verification, options.dedup.prefer)? {
+        take_over(state, &kept, id, article, fingerprint, text_id, now)?;
+    }
+    Ok(true)
+}
+
+/// The copy that lent its text was edited: the article follows while the new text still is the fuller one.
+fn follow_lender(
+    state: &mut State,
+    kept: &StoredText,
+    copy: DuplicateId,
+    against_own: &Verification,
+    (fingerprint, text_id): (Fingerprint, Option<TextId>),
+    arrival: &Arrival,
+    now: Timestamp,
+) -> Result<(), Error> {
+    if against_own.length_ratio < 1.0 {
+        return return_own_text(state, kept, now);
+    }
+    let article = &arrival.article;
+    let before = (kept.title.as_str(), kept.body.as_str());
+    let Some(change) = classify(before, (&article.title, &article.body)) else { return Ok(()) };
+    let new = NewText {
+        body_source: "copy",
+        text_from: Some(copy),
+        ..own_text(article, fingerprint, text_id)
+    };
+    state.db.replace_text(kept.article_id, &new, change.as_str(), change.is_told(), now)
+}
+
+/// A fuller copy's text takes the kept one's place; the old text goes to the revisions.
+pub(super) fn take_over(
+    state: &mut State,
+    kept: &StoredText,
+    copy: DuplicateId,
+    article: &Article,
+    fingerprint: Fingerprint,
+    text_id: Option<TextId>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let new = NewText {
+        body_source: "copy",
+        text_from: Some(copy),
+        ..own_text(article, fingerprint, text_id)
+    };
+    state.db.replace_text(kept.article_id, &new, "fuller", true, now)
+}
+
+/// Makes a copy an article of its own, on somebody's order. That pair is kept apart for good.
+pub(super) fn unfold(
+    state: &mut State,
+    id: DuplicateId,
+    now: Timestamp,
+) -> Result<ArticleId, Error> {
+    let not_found = || Error::NotFound { what: "copy", id: id.to_string() };
+    let copy = state.db.duplicate_text(id)?.ok_or_else(not_found)?;
+    let kept = state.db.article_text(copy.article_id)?.ok_or_else(not_found)?;
+    if state.db.text_from(kept.article_id)? == Some(id) {
+        return_own_text(state, &kept, now)?;
+    }
+    let evidence = json!({
+        "unfolded_from": kept.article_id,
+        "unfolded_at": now,
+        "was": state.db.duplicate_evidence(id)?,
+    });
+    let became = state.db.promote_duplicate(id, &evidence)?;
+    state.db.keep_apart(kept.article_id, &copy, became, now)?;
+    Ok(became)
+}
+
+/// Gives an article back the text that its own publisher last gave it.
+fn return_own_text(state: &mut State, kept: &StoredText, now: Timestamp) -> Result<(), Error> {
+    let own = with_own_text(state, kept)?;
+    let furniture = state.furniture(own.feed_id)?;
+    let body = strip(&own.body, &furniture);
+    let signature = Signature::of(&Text { title: &own.title, body: &body });
+    let (fingerprint, text_id) =
+        index_text(state, own.feed_id, own.first_seen_at, &signature, now)?;
+    let new = NewText {
+        title: &own.title,
+        body: &own.body,
+        summary: own.summary.as_deref(),
+        author: own.author.as_deref(),
+        language: own.language.as_deref(),
+        word_count: own.word_count,
+        body_source: &own.body_source,
+        text_from: None,
+        fingerprint,
+        text_id,
+    };
+    state.db.replace_text(kept.article_id, &new, "unfolded", true, now)
+}
+
+/// The article as its own publisher has it, where a copy's text stands in its place.
+fn with_own_text(state: &State, kept: &StoredText) -> Result<StoredText, Error> {
+    let Some(own) = state.db.own_text(kept.article_id)? else { return Ok(kept.clone()) };
+    let signature = Signature::of(&Text { title: &own.title, body: &own.body });
+    Ok(StoredText {
+        title: own.title,
+        body: own.body,
+        summary: own.summary,
+        author: own.author,
+        language: own.language,
+        word_count: own.word_count,
+        body_source: own.body_source,
+        fingerprint: signature.fingerprint,
+        text_id: None,
+        ..kept.clone()
+    })
+}
+
+/// A copy that was found through another copy may hold by that one alone.
+fn still_matches_another(
+    state: &mut State,
+    id: DuplicateId,
+    copy: &StoredText,
+    arrival: &Arrival,
+    options: &Options,
+) -> Result<bool, Error> {
+    let evidence = state.db.duplicate_evidence(id)?;
+    let matched =
+        evidence["matched"]["copy"].as_str().and_then(|id| id.parse::<DuplicateId>().ok());
+    let Some(other) = matched.map(|id| state.db.duplicate_text(id)).transpose()?.flatten() else {
+        return Ok(false);
+    };
+    Ok(other.article_id == copy.article_id
+        && compare(state, copy, arrival, &other, options)?.is_duplicate)
+}
+
+fn compare(
+    state: &mut State,
+    copy: &StoredText,
+    arrival: &Arrival,
+    other: &StoredText,
+    options: &Options,
+) -> Result<Verification, Error> {
+    let furniture = state.furniture(copy.feed_id)?;
+    let body = strip(&arrival.article.body, &furniture);
+    let text = Text { title: &arrival.article.title, body: &body };
+    let at = instant(arrival.article.published_at, copy.first_seen_at);
+    let side = Side::new(text, copy.feed_id, at);
+    let furniture = state.furniture(other.feed_id)?;
+    Ok(with_side(other, &furniture, |other| verify(&side, other, &options.dedup)))
+}
+
+/// Puts a text into the index, unless its feed takes no part.
+fn index_text(
+    state: &mut State,
+    feed: FeedId,
+    first_seen_at: Timestamp,
+    signature: &Signature,
+    now: Timestamp,
+) -> Result<(Fingerprint, Option<TextId>), Error> {
+    if state.standing(feed)?.0 == Scope::Off {
+        return Ok((signature.fingerprint, None));
+    }
+    let text_id = state.insert_text(feed, first_seen_at, signature, now)?;
+    Ok((signature.fingerprint, Some(text_id)))
+}
+
+fn own_text(article: &Article, fingerprint: Fingerprint, text_id: Option<TextId>) -> NewText<'_> {
+    NewText {
+        title: &article.title,
+        body: &article.body,
+        summary: article.summary.as_deref(),
+        author: article.author.as_deref(),
+        language: article.language.as_deref(),
+        word_count: article.word_count,
+        body_source: article.body_source.as_str(),
+        text_from: None,
+        fingerprint,
+        text_id,
+    }
+}

@@ -1,0 +1,489 @@
+//! The decisions of judging and writing, each through a real file: identity, revisions, takeover, unfold.
+
+use newsfold::{
+    dedup::{Prefer, Scope},
+    writer::{Initial, Outcome},
+};
+
+use crate::desk::{Desk, Entry, story};
+
+#[test]
+fn a_second_poll_adds_nothing() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let entries = [
+        Entry::new("2", "Ferry cancelled", &story(2, 80)),
+        Entry::new("1", "Bridge opened", &story(1, 80)),
+    ];
+    let report = desk.poll(feed, &entries);
+    assert_eq!((report.entries, report.new, report.revised, report.duplicates), (2, 2, 0, 0));
+    let report = desk.poll(feed, &entries);
+    assert_eq!((report.entries, report.new, report.revised, report.duplicates), (2, 0, 0, 0));
+    assert_eq!(
+        desk.rows("SELECT id, title FROM articles"),
+        ["1|Bridge opened", "2|Ferry cancelled"]
+    );
+    assert_eq!(
+        desk.rows("SELECT outcome, entries, new FROM polls"),
+        ["changed|2|2", "changed|2|0"]
+    );
+    desk.check();
+}
+
+#[test]
+fn a_copy_in_another_feed_is_folded_with_its_evidence() {
+    let mut desk = Desk::new();
+    let (a, b) = (desk.feed("a"), desk.feed("b"));
+    desk.poll(a, &[Entry::new("1", "Bridge opened in Holm", &story(1, 120))]);
+    let copy = Entry::new("x", "Holm has its bridge", &format!("HOLM (Agency) {}", story(1, 115)))
+        .url(Some("https://b.example/x"));
+    let report = desk.poll(b, &[copy]);
+    assert_eq!((report.new, report.duplicates), (0, 1));
+    assert_eq!(report.duplicates_by_reason.get("near_duplicate"), Some(&1));
+    assert_eq!(
+        desk.value(
+            "SELECT article_id, feed_id, reason, similarity > 0.9, distance IS NOT NULL,
+                    json_extract(evidence, '$.matched.article') FROM duplicates"
+        ),
+        "1|2|near_duplicate|1|1|1"
+    );
+    assert_eq!(desk.value("SELECT carriers FROM latest"), "2");
+    assert_eq!(
+        desk.rows("SELECT feed, role FROM carriers WHERE article_id = 1"),
+        ["a|kept", "b|copy"]
+    );
+    desk.check();
+}
+
+#[test]
+fn an_unrelated_text_under_the_same_headline_stays_its_own() {
+    let mut desk = Desk::new();
+    let (a, b) = (desk.feed("a"), desk.feed("b"));
+    desk.poll(a, &[Entry::new("1", "Morning briefing", &story(1, 120))]);
+    desk.later(2 * 86_400);
+    let report = desk.poll(b, &[Entry::new("2", "Morning briefing", &story(2, 120))]);
+    assert_eq!(report.new, 1);
+    assert_eq!(
+        desk.value("SELECT json_array_length(evidence, '$.refused') FROM articles WHERE id = 2"),
+        "1"
+    );
+}
+
+#[test]
+fn an_edit_is_a_revision_and_never_a_second_article() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let body = story(1, 60);
+    let entry = Entry::new("1", "Bridge opened", &body);
+    desk.poll(feed, std::slice::from_ref(&entry));
+    let edits = [
+        (entry.clone().titled("Bridge opened!"), "cosmetic", 1),
+        (entry.clone().titled("Holm has a bridge"), "headline", 2),
+        (
+            entry
+                .clone()
+                .titled("Holm has a bridge")
+                .saying(&format!("{body} It cost 12 million.")),
+            "substantive",
+            3,
+        ),
+    ];
+    for (edited, change, change_id) in edits {
+        let report = desk.poll(feed, &[edited]);
+        assert_eq!((report.new, report.revised), (0, 1), "{change}");
+        assert_eq!(
+            desk.value("SELECT change FROM revisions ORDER BY revision DESC LIMIT 1"),
+            change
+        );
+        assert_eq!(desk.value("SELECT change_id FROM articles"), change_id.to_string());
+    }
+    assert_eq!(desk.value("SELECT revision FROM articles"), "4");
+    assert_eq!(
+        desk.rows("SELECT revision, title FROM revisions"),
+        ["1|Bridge opened", "2|Bridge opened!", "3|Holm has a bridge"]
+    );
+    assert_eq!(
+        desk.value("SELECT count(*) FROM article_fts WHERE article_fts MATCH 'million'"),
+        "1"
+    );
+    desk.check();
+}
+
+#[test]
+fn an_entry_that_loses_its_text_takes_nothing_away() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let entry = Entry::new("1", "Bridge opened", &story(1, 60));
+    desk.poll(feed, std::slice::from_ref(&entry));
+    let report = desk.poll(feed, &[entry.clone().saying("")]);
+    assert_eq!((report.new, report.revised), (0, 0));
+    assert_eq!(desk.value("SELECT word_count FROM articles"), "60");
+}
+
+#[test]
+fn a_new_guid_under_the_same_url_is_the_same_entry_if_the_old_is_gone() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let entry = Entry::new("1", "Bridge opened", &story(1, 60));
+    desk.poll(feed, std::slice::from_ref(&entry));
+    let renamed = entry.clone().guid(Some("tag:example,other")).saying(&story(9, 60));
+    let report = desk.poll(feed, &[renamed]);
+    assert_eq!((report.new, report.revised), (0, 1));
+    assert_eq!(desk.value("SELECT guid FROM entries"), "tag:example,other");
+}
+
+#[test]
+fn two_guids_under_one_url_listed_together_are_two_entries() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let one = Entry::new("1", "Bridge opened", &story(1, 60));
+    desk.poll(feed, std::slice::from_ref(&one));
+    let other = Entry::new("1", "Ferry cancelled", &story(2, 60)).guid(Some("tag:example,2"));
+    let report = desk.poll(feed, &[other, one]);
+    assert_eq!(report.new, 1);
+    assert_eq!(desk.value("SELECT count(*) FROM articles"), "2");
+}
+
+#[test]
+fn a_feed_that_moves_its_pages_and_guids_lists_nothing_new() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let old: Vec<Entry> =
+        (0..10).map(|n| Entry::new(&n.to_string(), &format!("Title {n}"), &story(n, 60))).collect();
+    desk.poll(feed, &old);
+    desk.later(20 * 86_400);
+    let moved: Vec<Entry> = (0..10)
+        .map(|n| Entry::new(&format!("new-{n}"), &format!("Title {n}"), &story(n, 60)))
+        .collect();
+    let report = desk.poll(feed, &moved);
+    assert_eq!((report.new, report.duplicates), (0, 0));
+    assert_eq!(desk.value("SELECT count(*) FROM articles"), "10");
+}
+
+#[test]
+fn a_recurring_text_of_another_day_is_not_taken_for_known() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let text = story(1, 60);
+    desk.poll(feed, &[Entry::new("1", "What is on", &text).published("2026-11-01T08:00:00Z")]);
+    desk.later(30 * 86_400);
+    let report =
+        desk.poll(feed, &[Entry::new("2", "What is on", &text).published("2026-12-01T08:00:00Z")]);
+    assert_eq!(
+        report.new, 1,
+        "outside the window nothing folds it, and the ledger must not swallow it"
+    );
+}
+
+#[test]
+fn repeated_guids_lose_trust_and_no_entry() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let entries: Vec<Entry> = (0..5)
+        .map(|n| Entry::new(&n.to_string(), &format!("Title {n}"), &story(n, 60)).guid(Some("0")))
+        .collect();
+    assert_eq!(desk.poll(feed, &entries).new, 5);
+    assert_eq!(desk.value("SELECT guids FROM feed_health"), "worthless");
+    assert_eq!(desk.poll(feed, &entries).new, 0);
+    let edited: Vec<Entry> = entries
+        .iter()
+        .map(|entry| entry.clone().saying(&format!("{} And 7 more.", entry.body)))
+        .collect();
+    let report = desk.poll(feed, &edited);
+    assert_eq!((report.new, report.revised), (0, 5));
+    assert_eq!(desk.value("SELECT count(*) FROM articles"), "5");
+}
+
+#[test]
+fn guids_that_are_new_at_every_poll_lose_trust_and_make_nothing_new() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let at_poll = |poll: u32| -> Vec<Entry> {
+        (0..4)
+            .map(|n| {
+                Entry::new(&n.to_string(), &format!("Title {n}"), &story(n, 60))
+                    .guid(Some(&format!("session-{poll}-{n}")))
+            })
+            .collect()
+    };
+    assert_eq!(desk.poll(feed, &at_poll(0)).new, 4);
+    for poll in 1..5 {
+        assert_eq!(desk.poll(feed, &at_poll(poll)).new, 0, "poll {poll}");
+    }
+    assert_eq!(desk.value("SELECT guids FROM feed_health"), "worthless");
+    assert_eq!(desk.value("SELECT count(*) FROM articles"), "4");
+}
+
+#[test]
+fn losing_trust_in_guids_keeps_what_was_known_by_them() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let entries: Vec<Entry> = (0..3)
+        .map(|n| Entry::new(&n.to_string(), &format!("Title {n}"), &story(n, 60)).url(None))
+        .collect();
+    desk.poll(feed, &entries);
+    let mut next: Vec<Entry> = entries
+        .iter()
+        .map(|entry| entry.clone().saying(&format!("{} And 7 more.", entry.body)))
+        .collect();
+    next.insert(0, Entry::new("x", "One", &story(11, 60)).guid(Some("same")).url(None));
+    next.insert(0, Entry::new("y", "Two", &story(12, 60)).guid(Some("same")).url(None));
+    let report = desk.poll(feed, &next);
+    assert_eq!((report.new, report.revised), (2, 3));
+    assert_eq!(desk.value("SELECT guids FROM feed_health"), "worthless");
+}
+
+#[test]
+fn a_shared_url_proves_nothing() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let page = Some("https://news.example/live");
+    let entries: Vec<Entry> = (0..3)
+        .map(|n| Entry::new("", &format!("Title {n}"), &story(n, 60)).guid(None).url(page))
+        .collect();
+    assert_eq!(desk.poll(feed, &entries).new, 3);
+    let fresh = Entry::new("", "Title 9", &story(9, 60)).guid(None).url(page);
+    assert_eq!(desk.poll(feed, &[fresh]).new, 1);
+}
+
+#[test]
+fn a_fuller_copy_lends_its_text_and_the_article_keeps_its_name() {
+    let mut desk = Desk::new();
+    let (a, b) = (desk.feed("a"), desk.feed("b"));
+    let short = story(1, 80);
+    let full = format!("{short} {}", story(2, 60));
+    desk.poll(a, &[Entry::new("1", "Bridge opened", &short).published("2026-11-23T08:00:00Z")]);
+    let report = desk
+        .poll(b, &[Entry::new("2", "Holm has a bridge", &full).url(Some("https://b.example/2"))]);
+    assert_eq!((report.new, report.duplicates), (0, 1));
+    assert_eq!(
+        desk.value("SELECT id, feed_id, guid, title, word_count, body_source, text_from, revision, change_id, published_at FROM articles"),
+        "1|1|tag:example,1|Holm has a bridge|140|copy|1|2|2|2026-11-23T08:00:00Z"
+    );
+    assert_eq!(
+        desk.value("SELECT title, change, word_count FROM revisions"),
+        "Bridge opened|fuller|80"
+    );
+    assert_eq!(desk.value("SELECT count(*) FROM duplicates"), "1");
+
+    // A later edit of the first publisher is recorded; it is shown once it is the fullest.
+    let edited = format!("{short} Opened by 3 children.");
+    let report = desk
+        .poll(a, &[Entry::new("1", "Bridge opened", &edited).published("2026-11-23T08:00:00Z")]);
+    assert_eq!(report.revised, 1);
+    assert_eq!(
+        desk.value("SELECT word_count, body_source, revision, change_id FROM articles"),
+        "140|copy|3|2"
+    );
+    assert_eq!(
+        desk.value("SELECT body LIKE '%3 children.' FROM revisions WHERE revision = 2"),
+        "1"
+    );
+    let edited = format!("{full} Opened by 3 children.");
+    desk.poll(a, &[Entry::new("1", "Bridge opened", &edited).published("2026-11-23T08:00:00Z")]);
+    assert_eq!(
+        desk.value("SELECT title, word_count, body_source, text_from, change_id FROM articles"),
+        "Bridge opened|144|feed||3"
+    );
+    desk.check();
+}
+
+#[test]
+fn first_come_keeps_its_text_where_that_is_preferred() {
+    let mut desk = Desk::new();
+    desk.prefer(Prefer::First);
+    let (a, b) = (desk.feed("a"), desk.feed("b"));
+    let short = story(1, 80);
+    desk.poll(a, &[Entry::new("1", "Bridge opened", &short)]);
+    desk.poll(b, &[Entry::new("2", "Holm has a bridge", &format!("{short} {}", story(2, 60)))]);
+    assert_eq!(
+        desk.value("SELECT title, word_count, revision FROM articles"),
+        "Bridge opened|80|1"
+    );
+}
+
+#[test]
+fn of_two_equally_full_texts_the_higher_priority_is_shown() {
+    let mut desk = Desk::new();
+    let (a, b) = (desk.feed("a"), desk.feed_with("b", Scope::All, 5));
+    let c = desk.feed("c");
+    let text = story(1, 80);
+    desk.poll(a, &[Entry::new("1", "Bridge opened", &text)]);
+    desk.poll(b, &[Entry::new("2", "Holm has a bridge", &text)]);
+    assert_eq!(desk.value("SELECT title, body_source FROM articles"), "Holm has a bridge|copy");
+    desk.poll(c, &[Entry::new("3", "A bridge for Holm", &text)]);
+    assert_eq!(desk.value("SELECT title FROM articles"), "Holm has a bridge");
+}
+
+#[test]
+fn an_edited_copy_is_judged_again_and_may_leave() {
+    let mut desk = Desk::new();
+    let (a, b) = (desk.feed("a"), desk.feed("b"));
+    let text = story(1, 120);
+    desk.poll(a, &[Entry::new("1", "Bridge opened", &text)]);
+    let copy = Entry::new("2", "Holm has a bridge", &text).url(Some("https://b.example/2"));
+    desk.poll(b, std::slice::from_ref(&copy));
+    let report = desk.poll(b, &[copy.clone().saying(&format!("{text} By our 2 reporters."))]);
+    assert_eq!((report.revised, report.new), (1, 0));
+    assert_eq!(desk.value("SELECT body LIKE '%reporters.' FROM duplicates"), "1");
+    let report = desk.poll(b, &[copy.clone().saying(&story(5, 120))]);
+    assert_eq!(report.revised, 1);
+    assert_eq!(desk.value("SELECT count(*) FROM duplicates"), "0");
+    assert_eq!(desk.rows("SELECT id, feed_id FROM articles"), ["1|1", "2|2"]);
+    assert_eq!(
+        desk.rows("SELECT feed_id, article_id, duplicate_id FROM entries"),
+        ["1|1|", "2|2|"]
+    );
+    desk.check();
+}
+
+#[test]
+fn unfolding_gives_each_its_own_and_holds_for_good() {
+    let mut desk = Desk::new();
+    let (a, b) = (desk.feed("a"), desk.feed("b"));
+    let short = story(1, 80);
+    let full = format!("{short} {}", story(2, 60));
+    desk.poll(a, &[Entry::new("1", "Bridge opened", &short)]);
+    let copy = Entry::new("2", "Holm has a bridge", &full).url(Some("https://b.example/2"));
+    desk.poll(b, std::slice::from_ref(&copy));
+    assert_eq!(desk.unfold(1), 2);
+    assert_eq!(
+        desk.rows("SELECT id, feed_id, title, word_count, body_source, change_id FROM articles"),
+        ["1|1|Bridge opened|80|feed|3", "2|2|Holm has a bridge|140|feed|4"]
+    );
+    assert_eq!(desk.rows("SELECT revision, change FROM revisions"), ["1|fuller", "2|unfolded"]);
+    assert_eq!(desk.value("SELECT article_id FROM entries WHERE feed_id = 2"), "2");
+
+    // Not even when the row itself has gone and the entry comes again, after a restart.
+    desk.restart();
+    desk.execute("UPDATE entries SET article_id = NULL WHERE feed_id = 2; DELETE FROM entries WHERE feed_id = 2");
+    desk.execute("UPDATE articles SET text_id = NULL WHERE id = 2");
+    let report = desk.poll(b, &[copy]);
+    assert_eq!((report.new, report.duplicates), (1, 0));
+    desk.check();
+}
+
+#[test]
+fn a_chain_of_copies_names_an_article_that_stands() {
+    let mut desk = Desk::new();
+    let (a, b, c) = (desk.feed("a"), desk.feed("b"), desk.feed("c"));
+    let text = story(1, 150);
+    desk.poll(a, &[Entry::new("1", "Bridge opened", &text)]);
+    desk.poll(
+        b,
+        &[Entry::new("2", "Holm has a bridge", &format!("{} {}", story(1, 120), story(7, 30)))],
+    );
+    desk.poll(
+        c,
+        &[Entry::new("3", "A bridge for Holm", &format!("{} {}", story(1, 100), story(7, 30)))],
+    );
+    assert_eq!(desk.value("SELECT count(*) FROM articles"), "1");
+    assert_eq!(desk.value("SELECT count(*) FROM duplicates WHERE article_id = 1"), "2");
+}
+
+#[test]
+fn a_feed_that_is_off_neither_folds_nor_is_folded_into() {
+    let mut desk = Desk::new();
+    let (a, off, own) =
+        (desk.feed("a"), desk.feed_with("b", Scope::Off, 0), desk.feed_with("c", Scope::Feed, 0));
+    let text = story(1, 100);
+    assert_eq!(desk.poll(off, &[Entry::new("1", "Bridge opened", &text)]).new, 1);
+    assert_eq!(desk.poll(a, &[Entry::new("2", "Bridge opened", &text)]).new, 1);
+    assert_eq!(
+        desk.poll(
+            off,
+            &[Entry::new("3", "Bridge opened", &text), Entry::new("1", "Bridge opened", &text)]
+        )
+        .new,
+        1
+    );
+    assert_eq!(desk.poll(own, &[Entry::new("4", "Bridge opened", &text)]).new, 1);
+    let report = desk.poll(
+        own,
+        &[Entry::new("5", "Bridge opened", &text), Entry::new("4", "Bridge opened", &text)],
+    );
+    assert_eq!(report.duplicates, 1);
+}
+
+#[test]
+fn the_same_url_folds_only_where_headline_or_text_agrees() {
+    let mut desk = Desk::new();
+    let (a, b, c) = (desk.feed("a"), desk.feed("b"), desk.feed("c"));
+    desk.poll(a, &[Entry::new("1", "Bridge opened in Holm", &story(1, 120))]);
+    let stub = Entry::new("1", "Bridge opened in Holm", &story(2, 14)).guid(None);
+    assert_eq!(desk.poll(b, &[stub]).duplicates_by_reason.get("same_url"), Some(&1));
+    let other = Entry::new("1", "Ferry strands hundreds", &story(3, 120)).guid(None);
+    assert_eq!(desk.poll(c, &[other]).new, 1);
+}
+
+#[test]
+fn nothing_is_compared_beyond_the_window() {
+    let mut desk = Desk::new();
+    let (a, b) = (desk.feed("a"), desk.feed("b"));
+    let text = story(1, 100);
+    desk.poll(a, &[Entry::new("1", "Bridge opened", &text)]);
+    desk.later(8 * 86_400);
+    assert_eq!(desk.poll(b, &[Entry::new("2", "Bridge opened", &text)]).new, 1);
+}
+
+#[test]
+fn of_a_new_feed_only_so_much_history_becomes_articles() {
+    let entries: Vec<Entry> = (0..6)
+        .map(|n| {
+            Entry::new(&n.to_string(), &format!("Title {n}"), &story(n, 60))
+                .published(&format!("2026-11-2{}T08:00:00Z", 3 - n / 2))
+        })
+        .collect();
+    for (initial, expected) in [
+        (Initial::All, 6),
+        (Initial::Count(2), 2),
+        (Initial::Since("2026-11-22T00:00:00Z".parse().unwrap()), 4),
+    ] {
+        let mut desk = Desk::new();
+        desk.initial(initial);
+        let feed = desk.feed("a");
+        assert_eq!(desk.poll(feed, &entries).new, expected, "{initial:?}");
+        assert_eq!(desk.value("SELECT count(*) FROM entries"), "6");
+        assert_eq!(desk.poll(feed, &entries).new, 0);
+        let mut next = entries.clone();
+        next.insert(0, Entry::new("9", "Title 9", &story(9, 60)));
+        assert_eq!(desk.poll(feed, &next).new, 1);
+    }
+}
+
+#[test]
+fn what_a_feed_repeats_is_learned_from_kept_articles() {
+    let mut desk = Desk::new();
+    let (a, b) = (desk.feed("a"), desk.feed("b"));
+    let footer = "This report was made by our partner agency in the north.";
+    let with_footer = |seed| format!("{}\n\n{footer}", story(seed, 60));
+    for n in 0..3 {
+        desk.poll(a, &[Entry::new(&n.to_string(), &format!("Title {n}"), &with_footer(n))]);
+    }
+    assert_eq!(desk.value("SELECT articles FROM furniture WHERE feed_id = 1"), "3");
+    assert_eq!(desk.block_on(desk.writer().known(a)).unwrap().furniture.len(), 1);
+    desk.poll(b, &[Entry::new("c0", "Other", &with_footer(0))]);
+    assert_eq!(desk.value("SELECT count(*) FROM furniture WHERE feed_id = 2"), "0");
+}
+
+#[test]
+fn every_outcome_is_one_row_and_one_state() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let failed =
+        Outcome::Failed { kind: "timeout".to_owned(), message: "no answer\nin 30 s".to_owned() };
+    for outcome in [failed, Outcome::Unchanged, Outcome::Gone] {
+        let poll = desk.poll_of(feed, outcome);
+        desk.block_on(desk.writer().record(poll)).unwrap();
+        desk.later(60);
+    }
+    assert_eq!(
+        desk.rows("SELECT outcome, error_kind, error FROM polls"),
+        [
+            "failed|timeout|no answer\\nin 30 s",
+            "unchanged||",
+            "gone|gone|the server says that the feed is gone for good (410)"
+        ]
+    );
+    assert_eq!(desk.value("SELECT state, failures, error_kind FROM feed_health"), "gone|1|gone");
+}
