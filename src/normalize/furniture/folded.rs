@@ -1,0 +1,108 @@
+//! A line as patterns see it: folded words, one space between them, with the places they came from.
+//!
+//! Case, accents, punctuation and apostrophes are gone; a colon (or what does its work: `=` in Korean, `／` in Chinese
+//! credits) and the copyright sign count. Scripts written without spaces have none here either.
+
+use crate::normalize::{characters::is_unspaced, fold};
+
+/// A folded line.
+#[derive(Debug, Default)]
+pub(super) struct Folded {
+    pub(super) text: String,
+    /// For every byte of `text`: the byte of the source where its character begins.
+    origin: Vec<u32>,
+}
+
+impl Folded {
+    pub(super) fn of(source: &str) -> Self {
+        let mut folded = Self::default();
+        let mut letters = Vec::with_capacity(4);
+        let mut gap = false;
+        let mut last = None;
+        for (at, character) in source.char_indices() {
+            letters.clear();
+            push(&mut letters, character);
+            if letters.is_empty() {
+                gap |= separates(character);
+                continue;
+            }
+            if std::mem::take(&mut gap) && last.is_some_and(is_spaced) && is_spaced(letters[0]) {
+                folded.push(' ', at);
+            }
+            for letter in &letters {
+                folded.push(*letter, at);
+            }
+            last = letters.last().copied();
+        }
+        folded
+    }
+
+    fn push(&mut self, letter: char, at: usize) {
+        self.text.push(letter);
+        self.origin.resize(self.text.len(), u32::try_from(at).unwrap_or(u32::MAX));
+    }
+
+    /// Where in the source the character at byte `at` of the folded text begins.
+    pub(super) fn source_of(&self, at: usize, source: &str) -> usize {
+        self.origin.get(at).map_or(source.len(), |origin| *origin as usize)
+    }
+}
+
+/// The first `count` folded letters of a text, spaces included, without folding the rest.
+pub(super) fn beginning(source: &str, count: usize) -> String {
+    let reach = source.char_indices().nth(count * 4).map_or(source.len(), |(at, _)| at);
+    let folded = Folded::of(&source[..reach]).text;
+    let end = folded.char_indices().nth(count).map_or(folded.len(), |(at, _)| at);
+    folded[..end].to_owned()
+}
+
+/// The last folded letters of a text.
+pub(super) fn ending(source: &str, count: usize) -> String {
+    let from = source.char_indices().rev().nth(count * 4).map_or(0, |(at, _)| at);
+    let folded = Folded::of(&source[from..]).text;
+    let start = folded.char_indices().rev().nth(count - 1).map_or(0, |(at, _)| at);
+    folded[start..].to_owned()
+}
+
+/// What a character is in a folded line: nothing, one letter, rarely two.
+fn push(letters: &mut Vec<char>, character: char) {
+    match character {
+        ':' | '：' | '=' | '＝' | '／' => letters.push(':'),
+        '©' | 'ⓒ' | 'Ⓒ' => letters.push('©'),
+        // Nukta: written or not, the word is the same.
+        '\u{93c}' | '\u{9bc}' => {}
+        _ => fold::push(letters, character),
+    }
+}
+
+/// Whether a character that leaves no letter stands between words: an apostrophe or a vowel sign does not.
+fn separates(character: char) -> bool {
+    !matches!(character, '\'' | '’' | '‘' | 'ʼ' | '´' | '`' | '′' | '\u{200b}'..='\u{200f}' | '\u{93c}' | '\u{9bc}'
+        | '\u{64b}'..='\u{65f}' | '\u{640}' | '\u{670}' | '\u{591}'..='\u{5c7}')
+}
+
+/// Whether spaces stand on both sides of the word that a letter belongs to.
+pub(super) fn is_spaced(letter: char) -> bool {
+    letter != ':' && letter != '©' && !is_unspaced(letter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_fold_to_words() {
+        for (source, folded) in [
+            ("  → Lees méér, don’t!", "lees meer dont"),
+            ("Photo: Jo Marsh/AP", "photo:jo marsh ap"),
+            ("関連記事：堤防の 費用", "関連記事:堤防の費用"),
+            ("사진=연합뉴스", "사진:연합뉴스"),
+            ("© 2026 Gazette", "©2026 gazette"),
+            ("फ़ोटो: ख़बर", "फोटो:खबर"),
+            ("به اشتراک‌گذاری", "به اشتراکگذاری"),
+        ] {
+            assert_eq!(Folded::of(source).text, folded);
+        }
+        assert_eq!(beginning("“Read more”", 3), "rea");
+    }
+}

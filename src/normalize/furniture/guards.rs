@@ -1,0 +1,171 @@
+//! What may stand in the open places of a pattern, so that a sentence that merely holds its words stays.
+
+use std::{collections::HashSet, sync::LazyLock};
+
+use super::folded::Folded;
+use crate::normalize::{characters::is_unspaced, fold};
+
+/// What a line talks about that calls on its reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Facebook, WhatsApp, e-mail.
+    Channel,
+    /// A newsletter.
+    Letter,
+    /// An app or the place to get it.
+    App,
+    /// A news agency.
+    Agency,
+    /// Words that stand between names: of, by, and; also `site`, `portal`.
+    Connector,
+}
+
+/// The words of the classes, folded.
+struct Words {
+    /// Five letters and more: may be part of a longer word (`Facebook'ta`, `בפייסבוק`).
+    long: Vec<String>,
+    short: HashSet<String>,
+}
+
+static CLASSES: LazyLock<Vec<(Class, Words)>> = LazyLock::new(|| {
+    let text = include_str!("../data/classes.txt");
+    [
+        ("channel", Class::Channel),
+        ("letter", Class::Letter),
+        ("app", Class::App),
+        ("agency", Class::Agency),
+        ("connector", Class::Connector),
+    ]
+    .map(|(name, class)| (class, words_of(text, name)))
+    .into()
+});
+
+fn words_of(text: &str, name: &str) -> Words {
+    let mut words = Words { long: Vec::new(), short: HashSet::new() };
+    let listed = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    for word in listed.flat_map(|list| list.split(", ")).map(|word| Folded::of(word).text) {
+        let is_long = word.chars().count() >= 5 || word.chars().any(is_unspaced);
+        if is_long {
+            words.long.push(word);
+        } else {
+            words.short.insert(word);
+        }
+    }
+    words
+}
+
+fn class(wanted: Class) -> Option<&'static Words> {
+    CLASSES.iter().find(|(class, _)| *class == wanted).map(|(_, words)| words)
+}
+
+/// Whether a folded text holds a word of a class.
+pub(super) fn holds(folded: &str, wanted: Class) -> bool {
+    class(wanted).is_some_and(|words| {
+        folded.split([' ', ':']).any(|word| words.short.contains(word))
+            || words.long.iter().any(|word| folded.contains(word.as_str()))
+    })
+}
+
+/// Whether a folded word is of a class, whole.
+pub(super) fn is(word: &str, wanted: Class) -> bool {
+    class(wanted)
+        .is_some_and(|words| words.short.contains(word) || words.long.iter().any(|long| long == word))
+}
+
+/// Words that a run of names may have.
+const MAX_NAMES: usize = 9;
+
+/// Whether a text is made of names: hardly a word in lower case, no sentence.
+pub(super) fn is_names(text: &str) -> bool {
+    let text = text.trim_matches(|c: char| !c.is_alphanumeric());
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || matches!(c, '/' | '|' | ',' | ';' | '&' | '、' | '，'))
+        .filter(|word| word.contains(char::is_alphanumeric))
+        .collect();
+    let dense = text.chars().filter(|c| is_unspaced(*c)).count();
+    if words.is_empty() || words.len() > MAX_NAMES || dense > 16 || ends_inside(text) {
+        return false;
+    }
+    let is_uncased = !text.chars().any(|c| c.is_uppercase() || c.is_lowercase());
+    if is_uncased {
+        return words.len() <= 6 && !text.contains(['。', '।', '۔']);
+    }
+    let proper = words.iter().filter(|word| is_proper(word)).count();
+    let connecting = words.iter().filter(|word| is_connector(word)).count();
+    proper > 0 && proper + connecting == words.len()
+}
+
+fn is_connector(word: &str) -> bool {
+    is(&Folded::of(word).text, Class::Connector)
+}
+
+/// A name: capitalised, a number, a handle, an address, an agency that writes itself small.
+fn is_proper(word: &str) -> bool {
+    let word = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '@');
+    let first = word.chars().find(|c| c.is_alphanumeric());
+    let is_small = first.is_some_and(char::is_lowercase);
+    let inside = word.trim_matches(|c: char| !c.is_alphanumeric());
+    !is_small
+        || word.starts_with('@')
+        || inside.contains(['.', '@'])
+        || inside.chars().any(char::is_uppercase)
+        || is(&Folded::of(word).text, Class::Agency)
+}
+
+/// Whether a sentence ends in the middle of a text.
+fn ends_inside(text: &str) -> bool {
+    let mut sentences = crate::normalize::furniture::sentences(text);
+    // Initials and abbreviations end in a full stop too.
+    sentences.next().is_some_and(|first| sentences.next().is_some() && fold::words(first) > 3)
+}
+
+/// Characters that a headline may have.
+const MAX_TITLE: usize = 160;
+
+/// Whether a text may be a headline: it begins like one and is no sentence. Behind a colon commas are no matter.
+pub(super) fn is_title(text: &str, is_behind_colon: bool) -> bool {
+    let text = text.trim();
+    let end = text.trim_end_matches(|c: char| !c.is_alphanumeric() && !is_stop(c));
+    let first = text.chars().find(|c| c.is_alphanumeric());
+    let begins = first.is_none_or(|c| !c.is_lowercase());
+    let is_short = text.chars().take(MAX_TITLE + 1).count() <= MAX_TITLE;
+    let dense = text.chars().filter(|c| is_unspaced(*c)).count();
+    let stops = end.ends_with(is_stop) && !text.ends_with("...");
+    if !begins || !is_short || stops {
+        return false;
+    }
+    is_behind_colon
+        || (dense <= 30
+            && fold::words(text) <= 16
+            && !text.contains([',', ';', '،', '、', '，', '；'])
+            // Where letters have no case, a headline is told from a sentence by its length alone.
+            && (first.is_none_or(char::is_uppercase) || fold::words(text) <= 9))
+}
+
+fn is_stop(character: char) -> bool {
+    matches!(character, '.' | '。' | '।' | '۔' | '։' | '።')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_from_words() {
+        for names in ["Jo Marsh/Getty Images", "Harbour Gazette", "nordkurier-heute.example", "Tom Arkle in Port Ellery; editing by Rosa Adeyemi", "صحيفة المنارة", "丸山慎／アフロ"] {
+            assert!(is_names(names), "{names}");
+        }
+        for words in ["the list of closures, followed by those in Millgate", "a local radio station in 1974", "un testo del 1874 mai abrogato"] {
+            assert!(!is_names(words), "{words}");
+        }
+    }
+
+    #[test]
+    fn headlines_are_told_from_sentences() {
+        assert!(is_title("Eastbank sea wall to cost twice the estimate", true));
+        assert!(is_title("堤防の費用は2倍に", true));
+        assert!(!is_title("what the silt hides: two anchors", true));
+        assert!(!is_title("Nobody reads it anyway, he said.", true));
+        assert!(!is_title("em voz alta, pediu ela", false));
+    }
+}
