@@ -266,3 +266,22 @@ fn https_on_the_same_host_is_adopted_at_once() {
     trusting_round(&program).expect(0);
     assert_eq!((plain.log().len(), secure.requests()), (1, 2));
 }
+
+#[test]
+fn without_ca_certificates_https_fails_by_name_and_http_works() {
+    let (plain, secure) = (Server::start(), TlsServer::start(&rss(&["one"])));
+    plain.always("/feed", Reply::feed(rss(&["one"])));
+    let program = Program::new()
+        .settings(OPEN)
+        .feed_at(&plain.url("/feed"), "name = \"plain\"")
+        .feed_at(&secure.url("/feed"), "name = \"secure\"");
+    let mut command = program.command(&["once", "--all"]);
+    command.env("SSL_CERT_FILE", "/dev/null").env_remove("SSL_CERT_DIR");
+    finish(start(command), "").expect(75);
+    let rows = program.sqlite("SELECT name, coalesce(error_kind, 'fine') FROM feeds ORDER BY name");
+    assert_eq!(rows, ["plain|fine", "secure|tls"]);
+    let [error] = &program.sqlite("SELECT error FROM feeds WHERE name = 'secure'")[..] else {
+        panic!("no error")
+    };
+    assert!(error.contains("No CA certificates"), "{error}");
+}
