@@ -126,7 +126,7 @@ fn dedup_judges_in_order_of_arrival() {
 
     let verdicts = newsfold(&["dedup", "--evidence", "-"], &input).expect(0).json_lines();
     assert!(
-        verdicts[2]["matched"]["evidence"].is_object() && verdicts[1]["refused"].is_array(),
+        verdicts[2]["evidence"].is_object() && verdicts[1]["refused"].is_array(),
         "{verdicts:?}"
     );
 }
