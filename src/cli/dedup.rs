@@ -137,6 +137,8 @@ struct VerdictLine<'a> {
     distance: Option<u32>,
     similarity: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    matched: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<Evidence>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<Vec<Refused<'a>>>,
@@ -200,6 +202,7 @@ impl Judge {
             reason: verdict.reason,
             distance: verdict.distance,
             similarity: verdict.similarity,
+            matched: verdict.matched.filter(|_| self.shows_evidence).map(|text| self.id(text)),
             evidence: verdict.evidence.filter(|_| self.shows_evidence),
             refused: self.shows_evidence.then(|| {
                 refused.map(|(text, evidence)| Refused { id: self.id(text), evidence }).collect()

@@ -108,7 +108,10 @@ fn facts(feed: &FeedDetails, now: Timestamp) -> Vec<(&'static str, String)> {
         |at: Option<Timestamp>| at.map(|at| format!("{} ({at})", relative(Some(at), now)));
     let failing = (health.failures > 0).then(|| {
         let kind = health.error_kind.as_deref().unwrap_or("unknown");
-        format!("{} times in a row: {kind}", health.failures)
+        match health.failures {
+            1 => format!("once: {kind}"),
+            times => format!("{times} times in a row: {kind}"),
+        }
     });
     let facts = [
         ("state", Some(health.state.clone())),
