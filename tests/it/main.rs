@@ -18,6 +18,7 @@ mod fetch;
 mod golden;
 mod layers;
 mod line;
+mod operations;
 mod reading;
 mod schema;
 mod simulation;
