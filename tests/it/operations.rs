@@ -66,11 +66,15 @@ impl Service {
     }
 
     /// Asks it to stop; its exit code and how long it took.
-    fn stop(mut self) -> (Option<i32>, Duration) {
+    fn stop(self) -> (Option<i32>, Duration) {
         let asked = Instant::now();
         self.signal("-TERM");
-        let status = self.child.wait().unwrap();
-        (status.code(), asked.elapsed())
+        (self.end(), asked.elapsed())
+    }
+
+    /// Waits for its end.
+    fn end(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
     }
 }
 
@@ -142,7 +146,7 @@ fn the_service_manager_is_told_what_happens() {
     service.expect("READY=1");
     service.signal("-TERM");
     service.expect("STOPPING=1");
-    assert_eq!(service.stop().0, Some(0));
+    assert_eq!(service.end(), Some(0));
 }
 
 #[test]
