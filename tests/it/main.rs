@@ -3,7 +3,6 @@
     clippy::unwrap_used,
     reason = "a test that cannot go on fails where it stands, helpers included"
 )]
-#![allow(unreachable_pub, reason = "what tests share is public to them, and nobody else sees it")]
 
 mod bodies;
 mod cli;
@@ -18,6 +17,7 @@ mod fetch;
 mod golden;
 mod layers;
 mod line;
+mod operations;
 mod quality;
 mod reading;
 mod schema;

@@ -48,6 +48,9 @@ fn unresolved(hosts: &[(String, u16)]) -> Vec<String> {
 }
 
 fn judge_hosts(all: usize, lost: &[String]) -> Finding {
+    if all == 0 {
+        return Finding::ok("hosts", "no feed comes from the network");
+    }
     if lost.is_empty() {
         return Finding::ok("hosts", format!("the names of all {all} hosts resolve"));
     }
