@@ -129,7 +129,8 @@ fn page(program: &Program, path: &str) -> Option<String> {
     Some(answer)
 }
 
-const STORY: &str = "A story with enough words in it to be judged by its text and not by its headline alone.";
+const STORY: &str =
+    "A story with enough words in it to be judged by its text and not by its headline alone.";
 
 #[test]
 fn the_service_manager_is_told_what_happens() {

@@ -68,8 +68,9 @@ pub(super) fn holds(folded: &str, wanted: Class) -> bool {
 
 /// Whether a folded word is of a class, whole.
 pub(super) fn is(word: &str, wanted: Class) -> bool {
-    class(wanted)
-        .is_some_and(|words| words.short.contains(word) || words.long.iter().any(|long| long == word))
+    class(wanted).is_some_and(|words| {
+        words.short.contains(word) || words.long.iter().any(|long| long == word)
+    })
 }
 
 /// Words that a run of names may have.
@@ -79,7 +80,9 @@ const MAX_NAMES: usize = 9;
 pub(super) fn is_names(text: &str) -> bool {
     let text = text.trim_matches(|c: char| !c.is_alphanumeric());
     let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || matches!(c, '/' | '|' | ',' | ';' | '&' | '、' | '，'))
+        .split(|c: char| {
+            c.is_whitespace() || matches!(c, '/' | '|' | ',' | ';' | '&' | '、' | '，')
+        })
         .filter(|word| word.contains(char::is_alphanumeric))
         .collect();
     let dense = text.chars().filter(|c| is_unspaced(*c)).count();
@@ -152,10 +155,21 @@ mod tests {
 
     #[test]
     fn names_are_told_from_words() {
-        for names in ["Jo Marsh/Getty Images", "Harbour Gazette", "nordkurier-heute.example", "Tom Arkle in Port Ellery; editing by Rosa Adeyemi", "صحيفة المنارة", "丸山慎／アフロ"] {
+        for names in [
+            "Jo Marsh/Getty Images",
+            "Harbour Gazette",
+            "nordkurier-heute.example",
+            "Tom Arkle in Port Ellery; editing by Rosa Adeyemi",
+            "صحيفة المنارة",
+            "丸山慎／アフロ",
+        ] {
             assert!(is_names(names), "{names}");
         }
-        for words in ["the list of closures, followed by those in Millgate", "a local radio station in 1974", "un testo del 1874 mai abrogato"] {
+        for words in [
+            "the list of closures, followed by those in Millgate",
+            "a local radio station in 1974",
+            "un testo del 1874 mai abrogato",
+        ] {
             assert!(!is_names(words), "{words}");
         }
     }

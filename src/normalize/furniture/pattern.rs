@@ -145,7 +145,8 @@ fn keys_of(parts: &[Part], keys: &mut Vec<String>, from_start: bool) -> bool {
             Matter::Choice(branches) => {
                 let may_be_empty = branches.iter().any(Vec::is_empty);
                 let filled = branches.iter().filter(|branch| !branch.is_empty());
-                if !filled.map(|branch| keys_of(branch, keys, from_start)).fold(true, |a, b| a && b) {
+                if !filled.map(|branch| keys_of(branch, keys, from_start)).fold(true, |a, b| a && b)
+                {
                     return false;
                 }
                 if !may_be_empty {
@@ -227,7 +228,10 @@ fn parse(text: &mut Characters<'_>) -> Vec<Part> {
 fn glue(part: &mut Part, is_glued: bool) {
     part.is_glued = is_glued;
     if let Matter::Choice(branches) = &mut part.matter {
-        branches.iter_mut().filter_map(|branch| branch.first_mut()).for_each(|first| glue(first, is_glued));
+        branches
+            .iter_mut()
+            .filter_map(|branch| branch.first_mut())
+            .for_each(|first| glue(first, is_glued));
     }
 }
 
@@ -285,9 +289,9 @@ impl Text<'_> {
                 let rest = Rest { parts, next: rest };
                 branches.iter().any(|branch| self.matches(branch, Some(&rest), at, kind))
             }
-            Matter::Number => self
-                .behind_number(at)
-                .is_some_and(|at| self.matches(parts, rest, at, kind)),
+            Matter::Number => {
+                self.behind_number(at).is_some_and(|at| self.matches(parts, rest, at, kind))
+            }
             hole => {
                 (part.is_glued || self.is_boundary(at))
                     && self.ends(at).any(|end| {
@@ -307,9 +311,7 @@ impl Text<'_> {
 
     fn behind_number(&self, at: usize) -> Option<usize> {
         let rest = &self.folded.text[at..];
-        let length = rest
-            .find(|c: char| !c.is_numeric() && c != ' ')
-            .unwrap_or(rest.len());
+        let length = rest.find(|c: char| !c.is_numeric() && c != ' ').unwrap_or(rest.len());
         let number = rest[..length].trim_end();
         number.contains(char::is_numeric).then(|| at + number.len())
     }
