@@ -63,7 +63,7 @@ pub(super) fn options(config: &Config) -> Options {
         window_seconds: config.window_seconds(),
         scope: config.dedup.scope,
         prefer: config.dedup.prefer,
-        ..Options::default()
+        thresholds: config.dedup.thresholds.clone(),
     }
 }
 

@@ -15,7 +15,7 @@ use super::{DocumentKind, Exit, Global, InspectArguments, load_or_defaults, now,
 use crate::{
     config::{Config, Feed, FeedUrl},
     fetch::{FetchOptions, Fetcher, Purpose, Request, Secret},
-    model::{Article, Cut, Document, Known, ParsedFeed, Timestamp},
+    model::{Article, Cut, Document, Entry, Known, ParsedFeed, Timestamp},
     normalize::{self, FeedContext},
     parse,
 };
@@ -117,6 +117,10 @@ struct InspectedFeed {
     title: Option<String>,
     site_url: Option<String>,
     language: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_feed_url: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hubs: Vec<String>,
     entries: Vec<FeedEntry>,
     /// What had to be repaired or left out.
     repairs: Vec<String>,
@@ -125,7 +129,11 @@ struct InspectedFeed {
 #[derive(Debug, Serialize)]
 struct FeedEntry {
     guid: Option<String>,
+    /// The link as its publisher wrote it.
     url: Option<String>,
+    /// What is stored instead: without tracking, past redirectors. Absent where that is `url`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stored_url: Option<String>,
     title: String,
     author: Option<String>,
     published_at: Option<Timestamp>,
@@ -140,11 +148,12 @@ struct FeedEntry {
     extras: Map<String, Value>,
 }
 
-impl From<Article> for FeedEntry {
-    fn from(article: Article) -> Self {
+impl FeedEntry {
+    fn of(entry: &Entry, article: Article) -> Self {
         Self {
             guid: article.guid,
-            url: article.url,
+            stored_url: article.url.filter(|url| Some(url) != entry.url.as_ref()),
+            url: entry.url.clone(),
             title: article.title,
             author: article.author,
             published_at: article.published_at,
@@ -163,8 +172,9 @@ impl From<Article> for FeedEntry {
 
 fn feed(document: &Document, now: Timestamp) -> Result<InspectedFeed, parse::Error> {
     let limits = parse::Limits::default();
-    let ParsedFeed { format, title, site_url, language, entries, repairs, .. } =
-        parse::parse(document, &Known::default(), &limits)?;
+    let ParsedFeed {
+        format, title, site_url, language, entries, repairs, new_feed_url, hubs, ..
+    } = parse::parse(document, &Known::default(), &limits)?;
     let furniture = HashSet::new();
     let context = FeedContext {
         title: title.as_deref(),
@@ -175,9 +185,9 @@ fn feed(document: &Document, now: Timestamp) -> Result<InspectedFeed, parse::Err
     let options = normalize::Options::default();
     let entries = entries
         .iter()
-        .map(|entry| FeedEntry::from(normalize::normalize(entry, &context, &options, now)))
+        .map(|entry| FeedEntry::of(entry, normalize::normalize(entry, &context, &options, now)))
         .collect();
-    Ok(InspectedFeed { format, title, site_url, language, entries, repairs })
+    Ok(InspectedFeed { format, title, site_url, language, new_feed_url, hubs, entries, repairs })
 }
 
 /// A web page as it is printed.
