@@ -233,11 +233,12 @@ fn is_agency(text: &str) -> bool {
         && parts.all(|part| guards::is(&part, Class::Agency) || is_author(&part))
 }
 
-/// Short names are agencies only where they are written as such: in brackets, capitals, or another script.
+/// An agency's name alone in a line is a credit in brackets or with another; else only a long one in capitals.
 fn is_set_apart(text: &str, folded: &str) -> bool {
-    let is_bracketed = text.trim().starts_with(['(', '（', '[', '【', '/', '-', '–']);
-    let is_capital = !text.contains(char::is_lowercase);
-    is_bracketed || is_capital || folded.len() >= 3 && !text.trim_end().ends_with(['!', '?', ','])
+    let text = text.trim();
+    text.starts_with(['(', '（', '[', '【', '/', '-', '–'])
+        || text.contains('/')
+        || (folded.chars().count() >= 5 && !text.starts_with(char::is_lowercase) && !text.ends_with(['!', '?', ',', ':']))
 }
 
 /// `Facebook Twitter WhatsApp`: channels and nothing else, two or more.

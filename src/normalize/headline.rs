@@ -335,7 +335,7 @@ fn is_separator(between: &str, article: &str, headline: &Headline<'_>) -> bool {
         '-' | '–' | '—' | '―' | '−' => {
             let is_paired =
                 first_sentence(article).contains([' ', '—']) && has_dash(first_sentence(article));
-            between.starts_with(' ') != between.starts_with('—')
+            between.starts_with(' ') != between.starts_with(['—', '―'])
                 && !is_paired
                 && fold::words(headline.text) >= 4
         }
@@ -395,7 +395,7 @@ fn repeats_pairs(sentence: &str, key: &[char]) -> bool {
     let sentence = fold::key(sentence);
     let said: HashSet<_> = sentence.windows(2).collect();
     let again = key.windows(2).filter(|pair| said.contains(pair)).count();
-    again >= 4 && again * 2 >= key.len().saturating_sub(1)
+    key.len() >= 20 && again >= 4 && again * 2 >= key.len().saturating_sub(1)
 }
 
 /// Whether a paragraph near the top stands again right below, or the next begins with it.

@@ -3,7 +3,7 @@
 //! In: the raw title and the feed. Out: the title and what was cut from it. The site's name goes only where the
 //! feed itself gives it: in its own title or its address.
 
-use super::{FeedContext, cuts::Cuts, fold, html};
+use super::{FeedContext, characters::is_unspaced, cuts::Cuts, fold, html};
 use crate::model::RawText;
 
 /// What stands between a headline and a site's name.
@@ -115,6 +115,7 @@ fn without_site<'a>(title: &'a str, names: &SiteNames) -> Option<(&'a str, &'a s
 fn is_set_off(before: &str, after: &str, separator: char) -> bool {
     match separator {
         ':' => after.starts_with(' ') || before.ends_with(' '),
+        '_' if before.ends_with(is_unspaced) || after.starts_with(is_unspaced) => true,
         '-' | '/' | '_' | '·' | '–' | '.' => before.ends_with(' ') && after.starts_with(' '),
         _ => true,
     }

@@ -61,6 +61,9 @@ pub(super) fn record(state: &mut State, poll: &Poll) -> Result<PollReport, Error
         Some(listing) => record_listing(state, &mut feed, listing, poll)?,
         None => Counts::default(),
     };
+    if let Some(listing) = listing {
+        state.db.store_document(feed.id, &listing.format, &extras(listing).to_string())?;
+    }
     let (outcome, error) = in_words(&poll.outcome);
     let is_warning = follow_error(&mut feed, error.map(|(kind, _)| kind), poll.ended_at);
     follow_response(state, &mut feed, poll)?;
@@ -68,7 +71,6 @@ pub(super) fn record(state: &mut State, poll: &Poll) -> Result<PollReport, Error
     state.db.store_state(
         &feed,
         &next,
-        listing.map(|it| it.format.as_str()),
         error.map(|(_, message)| message),
     )?;
     state.db.insert_poll(&PollRow {
@@ -105,6 +107,18 @@ pub(super) fn record(state: &mut State, poll: &Poll) -> Result<PollReport, Error
         duration_ms: poll.duration_ms,
         decisions: counts.decisions,
     })
+}
+
+/// What the document says of itself that has no column.
+fn extras(listing: &Listing) -> serde_json::Value {
+    let mut extras = serde_json::Map::new();
+    if let Some(url) = &listing.new_feed_url {
+        extras.insert("new_feed_url".to_owned(), url.as_str().into());
+    }
+    if !listing.hubs.is_empty() {
+        extras.insert("hubs".to_owned(), listing.hubs.clone().into());
+    }
+    extras.into()
 }
 
 /// The words for `polls`: outcome, and kind and message of a failure.

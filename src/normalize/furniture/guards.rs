@@ -25,6 +25,8 @@ struct Words {
     /// Five letters and more: may be part of a longer word (`Facebook'ta`, `בפייסבוק`).
     long: Vec<String>,
     short: HashSet<String>,
+    /// Written with a capital because they are ordinary words without: `Signal`, `LINE`.
+    capital: HashSet<&'static str>,
 }
 
 static CLASSES: LazyLock<Vec<(Class, Words)>> = LazyLock::new(|| {
@@ -40,10 +42,15 @@ static CLASSES: LazyLock<Vec<(Class, Words)>> = LazyLock::new(|| {
     .into()
 });
 
-fn words_of(text: &str, name: &str) -> Words {
-    let mut words = Words { long: Vec::new(), short: HashSet::new() };
+fn words_of(text: &'static str, name: &str) -> Words {
+    let mut words = Words { long: Vec::new(), short: HashSet::new(), capital: HashSet::new() };
     let listed = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-    for word in listed.flat_map(|list| list.split(", ")).map(|word| Folded::of(word).text) {
+    for word in listed.flat_map(|list| list.split(", ")) {
+        if word.starts_with(|c: char| c.is_ascii_uppercase()) {
+            words.capital.insert(word);
+            continue;
+        }
+        let word = Folded::of(word).text;
         let is_long = word.chars().count() >= 5 || word.chars().any(is_unspaced);
         if is_long {
             words.long.push(word);
@@ -58,11 +65,14 @@ fn class(wanted: Class) -> Option<&'static Words> {
     CLASSES.iter().find(|(class, _)| *class == wanted).map(|(_, words)| words)
 }
 
-/// Whether a folded text holds a word of a class.
-pub(super) fn holds(folded: &str, wanted: Class) -> bool {
+/// Whether a text, folded and as written, holds a word of a class.
+pub(super) fn holds(folded: &str, source: &str, wanted: Class) -> bool {
     class(wanted).is_some_and(|words| {
         folded.split([' ', ':']).any(|word| words.short.contains(word))
             || words.long.iter().any(|word| folded.contains(word.as_str()))
+            || source
+                .split(|c: char| !c.is_ascii_alphanumeric())
+                .any(|word| words.capital.contains(word))
     })
 }
 
@@ -78,7 +88,8 @@ const MAX_NAMES: usize = 9;
 
 /// Whether a text is made of names: hardly a word in lower case, no sentence.
 pub(super) fn is_names(text: &str) -> bool {
-    let text = text.trim_matches(|c: char| !c.is_alphanumeric());
+    let is_sentence = text.trim_end().ends_with(['。', '।', '۔']);
+    let text = text.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '«' | '»' | '“' | '”' | '„'));
     let words: Vec<&str> = text
         .split(|c: char| {
             c.is_whitespace() || matches!(c, '/' | '|' | ',' | ';' | '&' | '、' | '，')
@@ -91,11 +102,31 @@ pub(super) fn is_names(text: &str) -> bool {
     }
     let is_uncased = !text.chars().any(|c| c.is_uppercase() || c.is_lowercase());
     if is_uncased {
-        return words.len() <= 6 && !text.contains(['。', '।', '۔']);
+        return words.len() <= 6 && !is_sentence && !text.contains(['，', '。']);
     }
-    let proper = words.iter().filter(|word| is_proper(word)).count();
-    let connecting = words.iter().filter(|word| is_connector(word)).count();
-    proper > 0 && proper + connecting == words.len()
+    let mut is_quoted = false;
+    let mut proper = 0;
+    let all = words.iter().all(|word| {
+        is_quoted |= word.starts_with(['«', '“', '„', '"']);
+        let is_name = is_quoted || is_proper(word);
+        is_quoted &= !word.ends_with(['»', '”', '"']) && !word.ends_with('“');
+        proper += u32::from(is_name && !is_connector(word));
+        is_name || is_connector(word)
+    });
+    all && proper > 0
+}
+
+/// Whether a text may be the name of a site: names, or a few words of which the first has a capital.
+pub(super) fn is_site(text: &str) -> bool {
+    let text = text.trim().trim_matches(|c: char| !c.is_alphanumeric());
+    let begins = text.starts_with(|c: char| c.is_uppercase() || c.is_numeric());
+    is_names(text)
+        || (begins && fold::words(text) <= 5 && !text.contains([',', ';', ':', '.']))
+}
+
+/// Whether a text is a short clause and no more.
+pub(super) fn is_plain(text: &str) -> bool {
+    fold::words(text) <= 16 && !text.contains([',', ';', '،', '，', '、', '"', '”', '»'])
 }
 
 fn is_connector(word: &str) -> bool {
@@ -122,6 +153,11 @@ fn ends_inside(text: &str) -> bool {
     sentences.next().is_some_and(|first| sentences.next().is_some() && fold::words(first) > 3)
 }
 
+/// Whether a text in a script without spaces goes on as a sentence of an article does: a comma, then a full stop.
+pub(super) fn is_dense_sentence(text: &str) -> bool {
+    text.contains(['，', '、']) && text.ends_with('。') && text.chars().filter(|c| is_unspaced(*c)).count() > 12
+}
+
 /// Characters that a headline may have.
 const MAX_TITLE: usize = 160;
 
@@ -134,6 +170,9 @@ pub(super) fn is_title(text: &str, is_behind_colon: bool) -> bool {
     let is_short = text.chars().take(MAX_TITLE + 1).count() <= MAX_TITLE;
     let dense = text.chars().filter(|c| is_unspaced(*c)).count();
     let stops = end.ends_with(is_stop) && !text.ends_with("...");
+    if !is_behind_colon && fold::words(text) <= 3 && is_plain(text) && !text.ends_with(is_stop) {
+        return true;
+    }
     if !begins || !is_short || stops {
         return false;
     }

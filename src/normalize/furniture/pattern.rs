@@ -15,8 +15,13 @@ use super::{
 
 /// Letters by which a pattern is looked up.
 const KEY: usize = 3;
-/// Steps that the comparison of one line may take: a line made to be slow is not furniture.
-const FUEL: u32 = 20_000;
+/// Steps that the comparison with one pattern may take: a line made to be slow is not furniture.
+const FUEL: u32 = 4_000;
+
+/// Kinds whose patterns begin like sentences of an article: what follows has to be a headline, names, hardly a word.
+const GUARDED: [&str; 9] = [
+    "post_appeared", "read_more", "related", "share", "follow", "comments", "photo", "reporters", "click_here",
+];
 
 /// All patterns, findable by how they begin or end.
 #[derive(Debug, Default)]
@@ -39,7 +44,7 @@ struct Pattern {
 #[derive(Debug)]
 struct Part {
     matter: Matter,
-    /// No space stands between it and the piece before: it may go on inside a word.
+    /// No space stands before it in the pattern: it may go on inside a word.
     is_glued: bool,
 }
 
@@ -71,20 +76,20 @@ impl Table {
     fn add(&mut self, kind: &'static str, text: &mut Characters<'_>) {
         let parts = parse(text);
         let index = self.patterns.len() as u32;
-        let mut keys = Vec::new();
-        if keys_of(&parts, &mut keys, true) {
-            for key in keys {
-                push_once(self.by_start.entry(key).or_default(), index);
-            }
-        } else {
-            keys.clear();
-            let is_closed = keys_of(&parts, &mut keys, false);
-            for key in keys {
-                push_once(self.by_end.entry(key).or_default(), index);
-            }
-            if !is_closed {
-                self.open.push(index);
-            }
+        let (mut starts, mut ends) = (Vec::new(), Vec::new());
+        // A pattern that may begin with anything is looked up by its end; one that may end so too, by what else it
+        // may begin with.
+        if !keys_of(&parts, &mut starts, true) {
+            keys_of(&parts, &mut ends, false);
+        }
+        if starts.is_empty() && ends.is_empty() {
+            self.open.push(index);
+        }
+        for key in starts {
+            push_once(self.by_start.entry(key).or_default(), index);
+        }
+        for key in ends {
+            push_once(self.by_end.entry(key).or_default(), index);
         }
         self.patterns.push(Pattern { kind, parts });
     }
@@ -103,7 +108,10 @@ impl Table {
         let line = Text { source, folded: &folded, fuel: Cell::new(FUEL) };
         candidates
             .map(|index| &self.patterns[*index as usize])
-            .find(|pattern| line.matches(&pattern.parts, None, 0, pattern.kind))
+            .find(|pattern| {
+                line.fuel.set(FUEL);
+                line.matches(&pattern.parts, None, 0, pattern.kind)
+            })
             .map(|pattern| pattern.kind)
     }
 
@@ -145,8 +153,9 @@ fn keys_of(parts: &[Part], keys: &mut Vec<String>, from_start: bool) -> bool {
             Matter::Choice(branches) => {
                 let may_be_empty = branches.iter().any(Vec::is_empty);
                 let filled = branches.iter().filter(|branch| !branch.is_empty());
-                if !filled.map(|branch| keys_of(branch, keys, from_start)).fold(true, |a, b| a && b)
-                {
+                let is_anchored =
+                    filled.map(|branch| keys_of(branch, keys, from_start)).fold(true, |a, b| a && b);
+                if !is_anchored {
                     return false;
                 }
                 if !may_be_empty {
@@ -177,11 +186,11 @@ fn parse(text: &mut Characters<'_>) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut words = String::new();
     // Whether the piece at hand began right behind the last one.
-    let mut is_glued = false;
+    let mut is_glued = true;
     let flush = |words: &mut String, parts: &mut Vec<Part>, glued: bool| {
         let folded = Folded::of(words).text;
         if !folded.is_empty() {
-            let is_glued = glued && !words.starts_with(' ') && !parts.is_empty();
+            let is_glued = glued && !words.starts_with(' ');
             parts.push(Part { matter: Matter::Words(folded), is_glued });
         }
         let ends_in_space = words.ends_with(' ');
@@ -210,7 +219,7 @@ fn parse(text: &mut Characters<'_>) -> Vec<Part> {
         text.next();
         let had_words = !words.is_empty();
         let glued = flush(&mut words, &mut parts, is_glued);
-        let is_behind = !parts.is_empty() && if had_words { glued } else { is_glued };
+        let is_behind = if had_words { glued } else { is_glued };
         let is_run = matches!(matter, Matter::Holding(_) | Matter::Any);
         if is_behind && is_run && matches!(parts.last(), Some(Part { matter: Matter::Any, .. })) {
             parts.pop();
@@ -226,12 +235,9 @@ fn parse(text: &mut Characters<'_>) -> Vec<Part> {
 
 /// The first piece of a branch stands where its choice stands.
 fn glue(part: &mut Part, is_glued: bool) {
-    part.is_glued = is_glued;
+    part.is_glued &= is_glued;
     if let Matter::Choice(branches) = &mut part.matter {
-        branches
-            .iter_mut()
-            .filter_map(|branch| branch.first_mut())
-            .for_each(|first| glue(first, is_glued));
+        branches.iter_mut().filter_map(|branch| branch.first_mut()).for_each(|first| glue(first, is_glued));
     }
 }
 
@@ -289,9 +295,9 @@ impl Text<'_> {
                 let rest = Rest { parts, next: rest };
                 branches.iter().any(|branch| self.matches(branch, Some(&rest), at, kind))
             }
-            Matter::Number => {
-                self.behind_number(at).is_some_and(|at| self.matches(parts, rest, at, kind))
-            }
+            Matter::Number => self
+                .behind_number(at)
+                .is_some_and(|at| self.matches(parts, rest, at, kind)),
             hole => {
                 (part.is_glued || self.is_boundary(at))
                     && self.ends(at).any(|end| {
@@ -304,14 +310,16 @@ impl Text<'_> {
     /// Behind `words`, if they stand at `at`.
     fn behind(&self, words: &str, is_glued: bool, at: usize) -> Option<usize> {
         let text = &self.folded.text;
-        let skipped = at + usize::from(!is_glued && text[at..].starts_with(' '));
+        let skipped = at + usize::from(text[at..].starts_with(' '));
         let stands = text[skipped..].starts_with(words);
         (stands && (is_glued || self.is_boundary(skipped))).then(|| skipped + words.len())
     }
 
     fn behind_number(&self, at: usize) -> Option<usize> {
         let rest = &self.folded.text[at..];
-        let length = rest.find(|c: char| !c.is_numeric() && c != ' ').unwrap_or(rest.len());
+        let length = rest
+            .find(|c: char| !c.is_numeric() && c != ' ')
+            .unwrap_or(rest.len());
         let number = rest[..length].trim_end();
         number.contains(char::is_numeric).then(|| at + number.len())
     }
@@ -338,10 +346,12 @@ impl Text<'_> {
             &self.source[from..self.folded.source_of(end, self.source).max(from)]
         };
         match hole {
-            Matter::Holding(class) => guards::holds(&text[at..end], *class),
+            Matter::Holding(class) => guards::holds(&text[at..end], within(), *class),
             Matter::Names => guards::is_names(within()),
             _ if end < text.len() => true,
-            _ if kind == "post_appeared" => at == end || guards::is_names(within()),
+            _ if !GUARDED.contains(&kind) => !guards::is_dense_sentence(within()),
+            _ if kind == "click_here" => guards::is_plain(within()),
+            _ if kind == "post_appeared" => at == end || guards::is_site(within()),
             _ if text[..at].ends_with(':') => guards::is_title(within(), true),
             _ => guards::is_title(within(), false) || guards::is_names(within()),
         }

@@ -47,6 +47,7 @@ CREATE TABLE feeds (
   moved_to          TEXT,                      -- target of a permanent redirect that is being watched or was adopted
   moved_since       TEXT CHECK (moved_since GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z' AND moved_since >= '1970'),
   moved_polls       INTEGER NOT NULL DEFAULT 0 CHECK (moved_polls >= 0),
+  extras            TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(extras)),  -- hubs, and new_feed_url where the document says that it has moved
   poll_memory       TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(poll_memory)),  -- what else the next poll depends on
   guids_trusted     INTEGER NOT NULL DEFAULT 1 CHECK (guids_trusted IN (0, 1)),  -- 0: they proved worthless
   guid_changes      INTEGER NOT NULL DEFAULT 0 CHECK (guid_changes >= 0),  -- polls in a row in which every guid was new
