@@ -4,6 +4,7 @@
 //! `cargo bench --bench dedup`. Articles of 350 words are made here, words drawn as in a language: few are
 //! frequent, most are rare. The window is filled with random signatures; only look-ups see them.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
+#![allow(clippy::print_stderr, reason = "the index says what it weighs")]
 
 use std::{
     collections::HashMap,
@@ -66,7 +67,7 @@ fn body(random: &mut Random) -> String {
         } else {
             body.push(' ');
         }
-        if random.next() % 12 == 0 {
+        if random.next().is_multiple_of(12) {
             next = (random.next() % 3000).to_string();
         }
         body.push_str(&next);

@@ -303,7 +303,6 @@ mod tests {
             headline,
             passages: passages.into(),
             tokens: 100,
-            ..Signature::default()
         }
     }
 

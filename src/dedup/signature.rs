@@ -158,8 +158,9 @@ mod tests {
     #[test]
     fn a_small_edit_moves_the_fingerprint_little() {
         let (one, other) = (of(&text(0..300)), of(&text(5..300)));
-        assert!(one.distance(&other).unwrap() <= 6);
-        assert!(one.distance(&of(&text(5000..5300))).unwrap() > 16);
+        let stranger = of(&text(5000..5300));
+        let distances = [&other, &stranger].map(|text| one.distance(text).unwrap());
+        assert!(distances[0] <= 8 && distances[1] > 16, "{distances:?}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ fn own_set() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/duplicates")
 }
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn shared_set() -> Option<PathBuf> {
     let folder = std::env::var_os("NEWSFOLD_DATA").map(|data| Path::new(&data).join("dedup"));
     if folder.is_none() {
@@ -100,7 +101,7 @@ impl Score {
     }
 }
 
-fn by<'a>(pairs: &'a [Pair], key: impl Fn(&Pair) -> &str) -> BTreeMap<String, Vec<&'a Pair>> {
+fn by(pairs: &[Pair], key: impl Fn(&Pair) -> &str) -> BTreeMap<String, Vec<&Pair>> {
     let mut groups: BTreeMap<String, Vec<&Pair>> = BTreeMap::new();
     for pair in pairs {
         groups.entry(key(pair).to_owned()).or_default().push(pair);
