@@ -65,6 +65,8 @@ const NOT_STORED: &str = "not_stored";
 
 enum Job {
     Record(Box<Poll>, oneshot::Sender<Result<PollReport, Error>>),
+    /// Reads only: does not end a group.
+    Ask(Box<dyn FnOnce(&State) + Send>),
     Call(Box<dyn FnOnce(&mut State) + Send>),
 }
 
@@ -128,7 +130,13 @@ impl Writer {
 
     /// What a poll must know once its document has arrived; see [`Database::known`].
     pub async fn known(&self, feed: FeedId) -> Result<Known, Error> {
-        Ok(self.call(move |state| state.db.known(feed)).await??)
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Ask(Box::new(move |state| {
+            // Nobody waits any more: a caller that was dropped.
+            let _ = reply.send(state.db.known(feed));
+        }));
+        self.jobs.send(job).await.map_err(|_| Error::Ended)?;
+        Ok(answer.await.map_err(|_| Error::Ended)??)
     }
 
     /// Loads the duplicate index; returns how many texts it holds.
@@ -219,6 +227,7 @@ impl Line {
             self.note_progress();
             match job {
                 Job::Call(work) => work(&mut self.state),
+                Job::Ask(look) => look(&self.state),
                 Job::Record(poll, reply) => {
                     let mut group = vec![(poll, reply)];
                     next = self.fill(&mut group);
@@ -236,7 +245,9 @@ impl Line {
         while group.len() < MAX_GROUP {
             match self.inbox.try_recv().ok()? {
                 Job::Record(poll, reply) => group.push((poll, reply)),
-                other => return Some(other),
+                // Before the group's transaction begins: what is read is committed.
+                Job::Ask(look) => look(&self.state),
+                other @ Job::Call(_) => return Some(other),
             }
         }
         None

@@ -253,7 +253,7 @@ fn claim<'a>(by: &'a str, mode: Mode) -> Claim<'a> {
 
 #[test]
 fn a_claim_keeps_others_off_the_feed_and_its_host() {
-    let mut desk = Desk::new();
+    let desk = Desk::new();
     let now = desk.now;
     let mut db = desk.database();
     let configured: Vec<Configured> = [

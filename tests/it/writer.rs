@@ -417,6 +417,33 @@ fn the_same_url_folds_only_where_headline_or_text_agrees() {
 }
 
 #[test]
+fn an_edited_copy_of_the_same_page_stays_one() {
+    let mut desk = Desk::new();
+    let (a, b) = (desk.feed("a"), desk.feed("b"));
+    desk.poll(a, &[Entry::new("1", "Bridge opened in Holm", &story(1, 120))]);
+    let stub = Entry::new("1", "Bridge opened in Holm", &story(2, 14)).guid(None);
+    desk.poll(b, std::slice::from_ref(&stub));
+    let report = desk.poll(b, &[stub.saying(&story(3, 14))]);
+    assert_eq!((report.revised, report.new), (1, 0));
+    assert_eq!(desk.value("SELECT reason, similarity FROM duplicates"), "same_url|1");
+    assert_eq!(desk.value("SELECT count(*) FROM articles"), "1");
+}
+
+#[test]
+fn what_is_said_beside_the_text_follows_without_a_revision() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let entry = Entry::new("1", "Bridge opened", &story(1, 60));
+    desk.poll(feed, std::slice::from_ref(&entry));
+    let report = desk.poll(feed, &[entry.url(Some("https://news.example/moved"))]);
+    assert_eq!((report.new, report.revised), (0, 0));
+    assert_eq!(
+        desk.value("SELECT url, revision, change_id FROM articles"),
+        "https://news.example/moved|1|1"
+    );
+}
+
+#[test]
 fn nothing_is_compared_beyond_the_window() {
     let mut desk = Desk::new();
     let (a, b) = (desk.feed("a"), desk.feed("b"));

@@ -64,8 +64,7 @@ CREATE INDEX feeds_by_claim ON feeds (claimed_until) WHERE claimed_until IS NOT 
 CREATE TABLE hosts (
   -- What a server ordered for all its feeds, kept here so that every process obeys.
   origin            TEXT PRIMARY KEY,          -- scheme://host[:port]
-  retry_after_until TEXT CHECK (retry_after_until GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z' AND retry_after_until >= '1970'),
-  last_start_at     TEXT CHECK (last_start_at GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z' AND last_start_at >= '1970')
+  retry_after_until TEXT CHECK (retry_after_until GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z' AND retry_after_until >= '1970')   -- not asked before
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE polls (
