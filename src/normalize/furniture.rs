@@ -238,7 +238,9 @@ fn is_set_apart(text: &str, folded: &str) -> bool {
     let text = text.trim();
     text.starts_with(['(', '（', '[', '【', '/', '-', '–'])
         || text.contains('/')
-        || (folded.chars().count() >= 5 && !text.starts_with(char::is_lowercase) && !text.ends_with(['!', '?', ',', ':']))
+        || (folded.chars().count() >= 5
+            && !text.starts_with(char::is_lowercase)
+            && !text.ends_with(['!', '?', ',', ':']))
 }
 
 /// `Facebook Twitter WhatsApp`: channels and nothing else, two or more.

@@ -65,9 +65,15 @@ impl Database {
     }
 
     /// Writes what a document said beside its entries.
-    pub(crate) fn store_document(&self, feed: FeedId, format: &str, extras: &str) -> Result<(), Error> {
-        let mut statement =
-            self.connection.prepare_cached("UPDATE feeds SET format = ?2, extras = ?3 WHERE id = ?1")?;
+    pub(crate) fn store_document(
+        &self,
+        feed: FeedId,
+        format: &str,
+        extras: &str,
+    ) -> Result<(), Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached("UPDATE feeds SET format = ?2, extras = ?3 WHERE id = ?1")?;
         statement.execute(params![feed, format, extras])?;
         Ok(())
     }

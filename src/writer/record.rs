@@ -68,11 +68,7 @@ pub(super) fn record(state: &mut State, poll: &Poll) -> Result<PollReport, Error
     let is_warning = follow_error(&mut feed, error.map(|(kind, _)| kind), poll.ended_at);
     follow_response(state, &mut feed, poll)?;
     let next = plan(&mut feed, poll, listing, counts.new + counts.duplicates());
-    state.db.store_state(
-        &feed,
-        &next,
-        error.map(|(_, message)| message),
-    )?;
+    state.db.store_state(&feed, &next, error.map(|(_, message)| message))?;
     state.db.insert_poll(&PollRow {
         feed_id: feed.id,
         started_at: poll.started_at,

@@ -89,7 +89,8 @@ const MAX_NAMES: usize = 9;
 /// Whether a text is made of names: hardly a word in lower case, no sentence.
 pub(super) fn is_names(text: &str) -> bool {
     let is_sentence = text.trim_end().ends_with(['。', '।', '۔']);
-    let text = text.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '«' | '»' | '“' | '”' | '„'));
+    let text = text
+        .trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '«' | '»' | '“' | '”' | '„'));
     let words: Vec<&str> = text
         .split(|c: char| {
             c.is_whitespace() || matches!(c, '/' | '|' | ',' | ';' | '&' | '、' | '，')
@@ -120,8 +121,7 @@ pub(super) fn is_names(text: &str) -> bool {
 pub(super) fn is_site(text: &str) -> bool {
     let text = text.trim().trim_matches(|c: char| !c.is_alphanumeric());
     let begins = text.starts_with(|c: char| c.is_uppercase() || c.is_numeric());
-    is_names(text)
-        || (begins && fold::words(text) <= 5 && !text.contains([',', ';', ':', '.']))
+    is_names(text) || (begins && fold::words(text) <= 5 && !text.contains([',', ';', ':', '.']))
 }
 
 /// Whether a text is a short clause and no more.
@@ -155,7 +155,9 @@ fn ends_inside(text: &str) -> bool {
 
 /// Whether a text in a script without spaces goes on as a sentence of an article does: a comma, then a full stop.
 pub(super) fn is_dense_sentence(text: &str) -> bool {
-    text.contains(['，', '、']) && text.ends_with('。') && text.chars().filter(|c| is_unspaced(*c)).count() > 12
+    text.contains(['，', '、'])
+        && text.ends_with('。')
+        && text.chars().filter(|c| is_unspaced(*c)).count() > 12
 }
 
 /// Characters that a headline may have.

@@ -20,7 +20,15 @@ const FUEL: u32 = 4_000;
 
 /// Kinds whose patterns begin like sentences of an article: what follows has to be a headline, names, hardly a word.
 const GUARDED: [&str; 9] = [
-    "post_appeared", "read_more", "related", "share", "follow", "comments", "photo", "reporters", "click_here",
+    "post_appeared",
+    "read_more",
+    "related",
+    "share",
+    "follow",
+    "comments",
+    "photo",
+    "reporters",
+    "click_here",
 ];
 
 /// All patterns, findable by how they begin or end.
@@ -114,11 +122,6 @@ impl Table {
             })
             .map(|pattern| pattern.kind)
     }
-
-    #[cfg(test)]
-    pub(super) fn open_patterns(&self) -> impl Iterator<Item = &'static str> {
-        self.open.iter().map(|index| self.patterns[*index as usize].kind)
-    }
 }
 
 fn push_once(list: &mut Vec<u32>, index: u32) {
@@ -153,8 +156,11 @@ fn keys_of(parts: &[Part], keys: &mut Vec<String>, from_start: bool) -> bool {
             Matter::Choice(branches) => {
                 let may_be_empty = branches.iter().any(Vec::is_empty);
                 let filled = branches.iter().filter(|branch| !branch.is_empty());
-                let is_anchored =
-                    filled.map(|branch| keys_of(branch, keys, from_start)).fold(true, |a, b| a && b);
+                // Every branch adds its keys, whatever the others say.
+                let mut is_anchored = true;
+                for branch in filled {
+                    is_anchored &= keys_of(branch, keys, from_start);
+                }
                 if !is_anchored {
                     return false;
                 }
@@ -237,7 +243,10 @@ fn parse(text: &mut Characters<'_>) -> Vec<Part> {
 fn glue(part: &mut Part, is_glued: bool) {
     part.is_glued &= is_glued;
     if let Matter::Choice(branches) = &mut part.matter {
-        branches.iter_mut().filter_map(|branch| branch.first_mut()).for_each(|first| glue(first, is_glued));
+        branches
+            .iter_mut()
+            .filter_map(|branch| branch.first_mut())
+            .for_each(|first| glue(first, is_glued));
     }
 }
 
@@ -295,9 +304,9 @@ impl Text<'_> {
                 let rest = Rest { parts, next: rest };
                 branches.iter().any(|branch| self.matches(branch, Some(&rest), at, kind))
             }
-            Matter::Number => self
-                .behind_number(at)
-                .is_some_and(|at| self.matches(parts, rest, at, kind)),
+            Matter::Number => {
+                self.behind_number(at).is_some_and(|at| self.matches(parts, rest, at, kind))
+            }
             hole => {
                 (part.is_glued || self.is_boundary(at))
                     && self.ends(at).any(|end| {
@@ -317,9 +326,7 @@ impl Text<'_> {
 
     fn behind_number(&self, at: usize) -> Option<usize> {
         let rest = &self.folded.text[at..];
-        let length = rest
-            .find(|c: char| !c.is_numeric() && c != ' ')
-            .unwrap_or(rest.len());
+        let length = rest.find(|c: char| !c.is_numeric() && c != ' ').unwrap_or(rest.len());
         let number = rest[..length].trim_end();
         number.contains(char::is_numeric).then(|| at + number.len())
     }
