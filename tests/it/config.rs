@@ -4,8 +4,10 @@ use std::{fs, path::Path};
 
 use newsfold::config::{self, Config, Interval};
 
+type Errors = &'static [(&'static str, &'static str)];
+
 /// Configuration, then `line:column` and a part of the message of each error in it.
-const WRONG: &[(&str, &str, &[(&str, &str)])] = &[
+const WRONG: &[(&str, &str, Errors)] = &[
     ("a misspelt key", "[fetch]\ntimout = \"30s\"\n", &[("2:1", "unknown key timout in [fetch]")]),
     ("a misspelt section", "[fetsh]\ntimeout = \"30s\"\n", &[("1:2", "unknown key fetsh")]),
     (

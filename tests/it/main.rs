@@ -1,7 +1,11 @@
 //! The one integration binary: the program and its parts against real neighbours.
 #![allow(
     clippy::unwrap_used,
-    reason = "a test that cannot go on fails where it stands, helpers included"
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails where it stands, says what it measured or skipped, and reads the file and \
+              the clock as a stranger would"
 )]
 
 mod bodies;
