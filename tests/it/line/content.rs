@@ -50,7 +50,7 @@ fn every_column_is_filled_from_what_the_publisher_gave() {
     );
     let more = "SELECT summary, word_count, json_array_length(cuts) > 0, length(fingerprint), evidence <> '{}', change_id > 0,
                        extras LIKE '%pier.mp3%', extras LIKE '%#comments%', first_seen_at > '2026' FROM articles WHERE guid = 'g-7'";
-    assert_eq!(row(&program, more), "Planks have rotted.|33|1|16|1|1|1|1|1");
+    assert_eq!(row(&program, more), "Planks have rotted.|34|1|16|1|1|1|1|1");
     assert_eq!(
         row(
             &program,
