@@ -56,7 +56,7 @@ fn every_column_is_filled_from_what_the_publisher_gave() {
             &program,
             "SELECT published_at IS NULL, url, guid IS NULL FROM articles WHERE title = 'No date'"
         ),
-        "1|https://gazette.example/relative|1"
+        format!("1|{}|1", server.url("/relative"))
     );
     assert_eq!(
         row(
