@@ -2,9 +2,9 @@
 
 use super::{
     FeedContext, Options, characters::is_unspaced, cuts::Cuts, furniture, headline, html,
-    lines::Lines, wrap,
+    lines::Lines, mojibake, wrap,
 };
-use crate::model::{Entry, RawText};
+use crate::model::{Entry, Markup, RawText};
 
 /// The texts of an article.
 pub(super) struct Texts {
@@ -53,7 +53,18 @@ pub(super) fn clean(
 
 fn clean_one(raw: &RawText, title: &str, feed: &FeedContext<'_>, options: &Options) -> Cleaned {
     let value = &raw.value[..raw.value.floor_char_boundary(options.max_text_bytes)];
-    let mut lines = html::lines(value, raw.markup);
+    let mut cleaned = clean_text(value, raw.markup, title, feed);
+    // A cut can make sure of a misreading that what was cut put in doubt.
+    while let Some(repaired) = mojibake::repair(&cleaned.text) {
+        let again = clean_text(&repaired, Markup::Html, title, feed);
+        cleaned.cuts.extend(again.cuts);
+        cleaned = Cleaned { text: again.text, title: again.title.or(cleaned.title), ..cleaned };
+    }
+    cleaned
+}
+
+fn clean_text(value: &str, markup: Markup, title: &str, feed: &FeedContext<'_>) -> Cleaned {
+    let mut lines = html::lines(value, markup);
     let mut cuts = Cuts::default();
     let fuller = cut(&mut lines, title, feed, &mut cuts);
     Cleaned { text: lines.render(), cuts, title: fuller }

@@ -93,6 +93,34 @@ pub fn normalize(
     }
 }
 
+/// Gives an article the text of its page, where that is the fuller one, and what the feed left out.
+///
+/// The page is handed in as [`normalize_page`] found it: its body is never a notice of a paywall or an error.
+pub fn with_page(mut article: Article, page: Page) -> Article {
+    article.author = article.author.or(page.author);
+    article.language = article.language.or(page.language);
+    article.url = article.url.or(page.canonical_url);
+    if article.published_at.is_none() && page.published_at.is_some() {
+        article.published_at = page.published_at;
+        article.published_source = Some(PublishedSource::Published);
+    }
+    if article.title.is_empty() {
+        article.title = page.title;
+    }
+    let words = body::word_count(&page.body);
+    if words > article.word_count {
+        if article.summary.is_none() && !page.body.starts_with(article.body.trim_end_matches(['.', '…', ' '])) {
+            article.summary = Some(article.body).filter(|body| !body.is_empty());
+        }
+        article.body = page.body;
+        article.word_count = words;
+        article.body_source = BodySource::Page;
+        article.cuts = page.cuts;
+    }
+    article.content_hash = content_hash(&article.title, &article.body);
+    article
+}
+
 /// Equal for two articles between which a reader sees no difference.
 fn content_hash(title: &str, body: &str) -> u64 {
     let mut hasher = Xxh3::new();
@@ -133,3 +161,6 @@ fn tags(raw: &[String]) -> Vec<String> {
     }
     tags
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,8 +117,12 @@ pub(super) fn is_names(text: &str) -> bool {
 pub(super) fn is_site(text: &str) -> bool {
     let text = text.trim().trim_matches(|c: char| !c.is_alphanumeric());
     let begins = text.starts_with(|c: char| c.is_uppercase() || c.is_numeric());
-    is_names(text)
-        || (begins && fold::words(text) <= 5 && !text.contains([',', ';', ':', '.']))
+    let is_day = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+        .iter()
+        .any(|day| text.eq_ignore_ascii_case(day));
+    !is_day
+        && (is_names(text)
+            || begins && fold::words(text) <= 5 && !text.contains([',', ';', ':', '.']))
 }
 
 /// Whether a text is a short clause and no more.

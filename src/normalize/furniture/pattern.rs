@@ -114,11 +114,6 @@ impl Table {
             })
             .map(|pattern| pattern.kind)
     }
-
-    #[cfg(test)]
-    pub(super) fn open_patterns(&self) -> impl Iterator<Item = &'static str> {
-        self.open.iter().map(|index| self.patterns[*index as usize].kind)
-    }
 }
 
 fn push_once(list: &mut Vec<u32>, index: u32) {
