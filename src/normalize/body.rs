@@ -78,20 +78,18 @@ pub(super) fn cut(
     cuts: &mut Cuts,
 ) -> Option<String> {
     let mut fuller = None;
+    let state = |lines: &Lines| {
+        let ends = (lines.lines.first().map(|line| line.start), lines.lines.last().map(|line| line.end));
+        (lines.lines.len(), ends)
+    };
     loop {
-        let before = (
-            lines.lines.len(),
-            lines.lines.first().map(|line| line.start),
-            lines.lines.last().map(|line| line.end),
-        );
+        let before = state(lines);
         fuller = headline::cut(lines, title, feed, cuts).or(fuller);
-        furniture::cut(lines, title, feed, cuts);
-        let after = (
-            lines.lines.len(),
-            lines.lines.first().map(|line| line.start),
-            lines.lines.last().map(|line| line.end),
-        );
-        if before == after {
+        furniture::cut_phrases(lines, title, cuts);
+        if state(lines) == before {
+            furniture::cut_learned(lines, feed.furniture, cuts);
+        }
+        if state(lines) == before {
             break;
         }
         wrap::unwrap(lines);

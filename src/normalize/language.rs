@@ -6,7 +6,7 @@
 use whatlang::Lang;
 
 /// Bytes of the text that detection reads; more make it no surer.
-const REACH: usize = 1_200;
+const REACH: usize = 400;
 /// Letters below which a text is too short to tell its language.
 const MIN_LETTERS: usize = 60;
 /// The same for scripts that one or two languages write alone.

@@ -4,12 +4,17 @@
 //! hardly be meant: two or more whole UTF-8 sequences written in Windows-1252's characters (`Ã©`, `â€™`), and not one
 //! such lead character that is no sequence. `Ã` alone is Portuguese.
 
+use memchr::memchr_iter;
+
 use super::entities::windows_1252;
 
 /// Repairs a text, if it is certain that it needs it.
 pub(super) fn repair(text: &str) -> Option<String> {
     // Nearly every text is told apart here: the lead characters are Â, Ã, â, ð and their kin.
-    if !text.as_bytes().windows(2).any(|pair| pair[0] == 0xc3 && (0x82..=0xb4).contains(&pair[1])) {
+    let bytes = text.as_bytes();
+    let is_doubtful =
+        |at: usize| bytes.get(at + 1).is_some_and(|next| (0x82..=0xb4).contains(next));
+    if !memchr_iter(0xc3, bytes).any(is_doubtful) {
         return None;
     }
     let mut out = String::with_capacity(text.len());
