@@ -31,6 +31,10 @@ pub struct Listing {
     /// As in [`crate::model::ParsedFeed`].
     pub language: Option<String>,
     /// As in [`crate::model::ParsedFeed`].
+    pub new_feed_url: Option<String>,
+    /// As in [`crate::model::ParsedFeed`].
+    pub hubs: Vec<String>,
+    /// As in [`crate::model::ParsedFeed`].
     pub hints: PollHints,
     /// New and edited entries, in document order.
     pub arrivals: Vec<Arrival>,
@@ -86,6 +90,8 @@ pub fn digest(
         title: feed.title,
         site_url: feed.site_url,
         language: feed.language,
+        new_feed_url: feed.new_feed_url,
+        hubs: feed.hubs,
         hints: feed.hints,
         arrivals,
         unchanged: feed.unchanged,

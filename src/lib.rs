@@ -30,6 +30,10 @@ pub mod writer;
 
 pub mod schedule;
 
+pub mod context;
+
+pub mod pages;
+
 pub mod poll;
 
 pub mod daemon;

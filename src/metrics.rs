@@ -1,6 +1,6 @@
 //! What the daemon counts and measures, in Prometheus' terms.
 //!
-//! In: plain numbers, one call for each poll, each decision and each look at the whole ([`Gauges`]). Out: the text
+//! In: plain numbers, one call for each poll and each look at the whole ([`Gauges`]). Out: the text
 //! format 0.0.4. Base units throughout, and no label whose values grow with the number of feeds: which feed fails is
 //! a question for the view `feed_health`. Every series whose labels come from a closed list stands there from the
 //! start with 0, so that a rate over the first event is not lost.
@@ -45,7 +45,7 @@ pub struct PollNumbers<'a> {
     /// `changed`, `unchanged`, `failed` or `gone`.
     pub outcome: &'static str,
     /// Why it failed.
-    pub error_kind: Option<&'static str>,
+    pub error_kind: Option<&'a str>,
     /// From its start to its last row.
     pub duration: Duration,
     /// Decompressed bytes of the body.
@@ -58,6 +58,8 @@ pub struct PollNumbers<'a> {
     pub revised: u64,
     /// Copies that were folded, by reason.
     pub duplicates: &'a [(&'static str, u64)],
+    /// How long each verdict over a new text took.
+    pub decisions: &'a [Duration],
 }
 
 /// The state of the whole at one instant.
@@ -85,8 +87,6 @@ pub struct Gauges {
     pub wal_bytes: u64,
     /// Texts in the duplicate index.
     pub index_texts: u64,
-    /// Memory of the duplicate index.
-    pub index_bytes: u64,
     /// When the newest article was stored.
     pub last_article_at: Option<Timestamp>,
 }
@@ -96,7 +96,7 @@ pub struct Gauges {
 pub struct Metrics {
     registry: Registry,
     polls: Family<Label, Counter>,
-    poll_errors: Family<Label, Counter>,
+    poll_errors: Family<[(&'static str, String); 1], Counter>,
     poll_duration: Histogram,
     body_bytes: Counter,
     entries: Counter,
@@ -112,7 +112,6 @@ pub struct Metrics {
     database_bytes: Whole,
     wal_bytes: Whole,
     index_texts: Whole,
-    index_bytes: Whole,
     last_article: Real,
 }
 
@@ -138,7 +137,6 @@ impl Metrics {
             database_bytes: Whole::default(),
             wal_bytes: Whole::default(),
             index_texts: Whole::default(),
-            index_bytes: Whole::default(),
             last_article: Real::default(),
         };
         metrics.start_at_zero();
@@ -187,7 +185,6 @@ impl Metrics {
         r.register("database_bytes", "Size of the database file", self.database_bytes.clone());
         r.register("wal_bytes", "Size of the database's write-ahead log", self.wal_bytes.clone());
         r.register("index_texts", "Texts in the duplicate index", self.index_texts.clone());
-        r.register("index_bytes", "Memory of the duplicate index", self.index_bytes.clone());
         r.register("last_article_timestamp_seconds", "When the newest article was stored, in seconds since 1970; 0 if there is none", self.last_article.clone());
         self
     }
@@ -196,7 +193,7 @@ impl Metrics {
     pub fn poll_finished(&self, poll: &PollNumbers<'_>) {
         self.polls.get_or_create(&[("outcome", poll.outcome)]).inc();
         if let Some(kind) = poll.error_kind {
-            self.poll_errors.get_or_create(&[("error_kind", kind)]).inc();
+            self.poll_errors.get_or_create(&[("error_kind", kind.to_owned())]).inc();
         }
         self.poll_duration.observe(poll.duration.as_secs_f64());
         self.body_bytes.inc_by(poll.body_bytes);
@@ -209,11 +206,9 @@ impl Metrics {
         for (reason, count) in poll.duplicates {
             self.duplicates.get_or_create(&[("reason", *reason)]).inc_by(*count);
         }
-    }
-
-    /// Counts one verdict over a new text, kept or folded.
-    pub fn decided(&self, took: Duration) {
-        self.decision_duration.observe(took.as_secs_f64());
+        for took in poll.decisions {
+            self.decision_duration.observe(took.as_secs_f64());
+        }
     }
 
     /// Counts one request to take up the configuration.
@@ -239,7 +234,6 @@ impl Metrics {
             (&self.database_bytes, now.database_bytes),
             (&self.wal_bytes, now.wal_bytes),
             (&self.index_texts, now.index_texts),
-            (&self.index_bytes, now.index_bytes),
         ] {
             gauge.set(whole(value));
         }
@@ -296,6 +290,7 @@ mod tests {
             new: 3,
             revised: 1,
             duplicates: &[("same_text", 2), ("near_duplicate", 1)],
+            decisions: &[Duration::from_micros(40)],
             ..PollNumbers::default()
         });
         metrics.poll_finished(&PollNumbers {
@@ -304,7 +299,6 @@ mod tests {
             duration: Duration::from_secs(30),
             ..PollNumbers::default()
         });
-        metrics.decided(Duration::from_micros(40));
         let text = metrics.render();
         for (series, expected) in [
             ("newsfold_polls_total{outcome=\"changed\"}", 1.0),

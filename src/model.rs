@@ -78,11 +78,14 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = || InvalidTimestamp(text.to_owned());
-        if text.len() != 20 || !text.ends_with('Z') {
+        if text.len() != 20 || !text.is_ascii() || !text.ends_with('Z') {
             return Err(invalid());
         }
-        let instant: jiff::Timestamp = text.parse().map_err(|_| invalid())?;
-        Self::from_unix_seconds(instant.as_second()).ok_or_else(invalid)
+        // As a civil time: jiff's own instants end a day before year 9999 does.
+        let civil: jiff::civil::DateTime = text[..19].parse().map_err(|_| invalid())?;
+        let since_1970 =
+            civil.duration_since(jiff::civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+        Self::from_unix_seconds(since_1970.as_secs()).ok_or_else(invalid)
     }
 }
 

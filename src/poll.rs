@@ -1,6 +1,6 @@
 //! One feed, one poll: fetch, digest off the async threads, hand over to the writer.
 //!
-//! Whatever happens to it, a poll ends in exactly one place: one [`Writer::record`], which carries the outcome, the
+//! Whatever happens to it, a poll ends in exactly one place: one [`writer::Writer::record`], which carries the outcome, the
 //! feed's new state and its articles. Only a database that fails is an `Err` here; a feed that fails is data.
 
 use std::{
@@ -8,42 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::Semaphore;
-
 use crate::{
+    context::{Context, Settings},
     digest::{self, Listing},
-    fetch::{self, FetchOptions, Fetched, Fetcher, Purpose, Received, Request, Slot},
+    fetch::{self, Fetched, Purpose, Received, Request, Slot},
     model::{Document, Known, Timestamp},
-    schedule::{self, moves},
+    pages,
+    schedule::moves,
     store::feeds::FeedState,
-    writer::{self, Moved, Outcome, Poll, PollReport, Response, Validators, Writer},
+    writer::{self, Moved, Outcome, Poll, PollReport, Response, Validators},
 };
-
-/// What all polls share. Cheap to clone.
-#[derive(Clone)]
-pub struct Context {
-    /// Asks servers.
-    pub fetcher: Fetcher,
-    /// Judges and writes.
-    pub writer: Writer,
-    /// Documents digested at once: as many as there are cores.
-    pub workers: Arc<Semaphore>,
-    /// Tells the time.
-    pub clock: fn() -> Timestamp,
-}
-
-/// The final settings of one feed.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// How it is fetched.
-    pub fetch: FetchOptions,
-    /// When it is polled.
-    pub schedule: schedule::Options,
-    /// How its documents are read and cleaned.
-    pub digest: Arc<digest::Options>,
-    /// How its articles are judged and kept.
-    pub judging: Arc<writer::Options>,
-}
 
 /// How the exchange and the reading went: all that is left of a poll when it is handed over.
 struct Ended {
@@ -116,8 +90,13 @@ async fn answered(
     let outcome = match body {
         None => Outcome::Unchanged,
         Some(received) => {
-            let known = cx.writer.known(feed.id).await?;
-            read(cx, received, final_url.clone(), known, settings, now).await
+            let known = Arc::new(cx.writer.known(feed.id).await?);
+            let mut outcome =
+                read(cx, received, final_url.clone(), Arc::clone(&known), settings, now).await;
+            if let Outcome::Changed(listing) = &mut outcome {
+                pages::fill(cx, feed, settings, &known, listing).await?;
+            }
+            outcome
         }
     };
     if matches!(outcome, Outcome::Failed { .. }) {
@@ -135,7 +114,7 @@ async fn read(
     cx: &Context,
     received: Received,
     url: String,
-    known: Known,
+    known: Arc<Known>,
     settings: &Arc<Settings>,
     now: Timestamp,
 ) -> Outcome {

@@ -9,6 +9,7 @@ use std::{
     os::{fd::AsFd, unix::fs::MetadataExt},
 };
 
+use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
 };
@@ -33,7 +34,7 @@ pub fn init(log: &Log, level: &str) -> Level {
     let output = match log.format {
         LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(io::stderr).boxed(),
         LogFormat::Auto if is_journal() => match tracing_journald::layer() {
-            Ok(journal) => journal.boxed(),
+            Ok(journal) => journal.with_priority_mappings(priorities()).boxed(),
             Err(_) => text().boxed(),
         },
         LogFormat::Auto | LogFormat::Text => text().boxed(),
@@ -41,6 +42,18 @@ pub fn init(log: &Log, level: &str) -> Level {
     // A second subscriber can only be asked for by a test that shares the process: the first one stays.
     let _ = Registry::default().with(filter).with(output).try_init();
     Level(handle)
+}
+
+/// Our words are syslog's: `info` is informational and not a notice, so that `journalctl -p 5` shows what is out of the
+/// ordinary.
+fn priorities() -> PriorityMappings {
+    PriorityMappings {
+        error: Priority::Error,
+        warn: Priority::Warning,
+        info: Priority::Informational,
+        debug: Priority::Debug,
+        trace: Priority::Debug,
+    }
 }
 
 fn text<S>() -> impl Layer<S>

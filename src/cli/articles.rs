@@ -16,10 +16,7 @@ use crate::{
 };
 
 pub(super) fn articles(global: &Global, arguments: &ArticlesArguments) -> anyhow::Result<Exit> {
-    let config = match load(global) {
-        Ok(config) => config,
-        Err(exit) => return Ok(exit),
-    };
+    let config = load(global)?;
     let db = open_for_reading(&config)?;
     let feed = arguments.feed.as_deref().map(|feed| db.find_feed(feed)).transpose()?;
     let articles = db.articles(&ArticleQuery {
@@ -33,10 +30,7 @@ pub(super) fn articles(global: &Global, arguments: &ArticlesArguments) -> anyhow
 }
 
 pub(super) fn show(global: &Global, id: ArticleId) -> anyhow::Result<Exit> {
-    let config = match load(global) {
-        Ok(config) => config,
-        Err(exit) => return Ok(exit),
-    };
+    let config = load(global)?;
     let article = open_for_reading(&config)?.article(id)?;
     output::value(global.json, &article, |article| shown(article, output::width()))?;
     Ok(Exit::Fine)

@@ -5,8 +5,7 @@ use std::{fs, path::Path};
 use anyhow::Context;
 use serde::Serialize;
 
-use super::{Exit, Global, load, output};
-use crate::store::Database;
+use super::{Exit, Global, load, open_for_reading, output};
 
 #[derive(Serialize)]
 struct Backup<'a> {
@@ -15,12 +14,8 @@ struct Backup<'a> {
 }
 
 pub(super) fn backup(global: &Global, file: &Path) -> anyhow::Result<Exit> {
-    let config = match load(global) {
-        Ok(config) => config,
-        Err(exit) => return Ok(exit),
-    };
-    let db = Database::open_for_reading(&config.store_options())?;
-    db.back_up(file)?;
+    let config = load(global)?;
+    open_for_reading(&config)?.back_up(file)?;
     let bytes = fs::metadata(file).context("the copy has gone again")?.len();
     output::value(global.json, &Backup { file, bytes }, |backup| {
         format!("{}: {} bytes\n", backup.file.display(), backup.bytes)

@@ -23,13 +23,11 @@ use crate::{
     },
     model::{Article, Entry, FeedId, Markup, RawText, TextId, Timestamp},
     normalize::{self, FeedContext, furniture},
+    writer,
 };
 
 pub(super) fn dedup(global: &Global, arguments: &DedupArguments) -> anyhow::Result<Exit> {
-    let config = match load_or_defaults(global) {
-        Ok(config) => config,
-        Err(exit) => return Ok(exit),
-    };
+    let config = load_or_defaults(global)?;
     let mut judge = Judge::new(options(&config), arguments.evidence);
     let mut input = BufReader::with_capacity(64 << 10, open(arguments.file.as_deref())?);
     let mut out = output::stdout();
@@ -59,9 +57,14 @@ pub(super) fn dedup(global: &Global, arguments: &DedupArguments) -> anyhow::Resu
     Ok(if is_sound { Exit::Fine } else { Exit::Failed })
 }
 
-fn options(config: &Config) -> Options {
-    let window = config.dedup.window.as_secs();
-    Options { window_seconds: window.try_into().unwrap_or(i64::MAX), ..Options::default() }
+/// What `[dedup]` says, as the engine takes it; there is no feed here that could say otherwise.
+pub(super) fn options(config: &Config) -> Options {
+    Options {
+        window_seconds: config.window_seconds(),
+        scope: config.dedup.scope,
+        prefer: config.dedup.prefer,
+        thresholds: config.dedup.thresholds.clone(),
+    }
 }
 
 fn open(file: Option<&Path>) -> anyhow::Result<Box<dyn Read>> {
@@ -134,6 +137,8 @@ struct VerdictLine<'a> {
     distance: Option<u32>,
     similarity: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    matched: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<Evidence>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<Vec<Refused<'a>>>,
@@ -197,6 +202,7 @@ impl Judge {
             reason: verdict.reason,
             distance: verdict.distance,
             similarity: verdict.similarity,
+            matched: verdict.matched.filter(|_| self.shows_evidence).map(|text| self.id(text)),
             evidence: verdict.evidence.filter(|_| self.shows_evidence),
             refused: self.shows_evidence.then(|| {
                 refused.map(|(text, evidence)| Refused { id: self.id(text), evidence }).collect()
@@ -220,24 +226,11 @@ fn cleaned(title: Option<String>, body: Option<String>, now: Timestamp) -> Artic
 }
 
 /// How the engine learns what a source repeats: as the line does.
-const LEARNER: Furniture = Furniture {
+pub(super) const LEARNER: Furniture = Furniture {
     units: |body| furniture::units(body).collect(),
-    strip,
+    strip: |body, learned| writer::strip(body, learned).into_owned(),
     learned_after: furniture::LEARNED_AFTER,
 };
-
-/// A body without the lines and sentences that its source repeats.
-fn strip(body: &str, learned: &HashSet<u64>) -> String {
-    let is_learned = |text: &str| furniture::unit(text).is_some_and(|unit| learned.contains(&unit));
-    let mut kept = String::with_capacity(body.len());
-    for line in body.lines().filter(|line| !is_learned(line.trim())) {
-        for sentence in furniture::sentences(line).filter(|sentence| !is_learned(sentence)) {
-            kept.push_str(sentence);
-        }
-        kept.push('\n');
-    }
-    kept
-}
 
 #[cfg(test)]
 mod tests {
@@ -256,15 +249,6 @@ mod tests {
         }
         assert_eq!(instant("2026-11-23").unwrap().to_string(), "2026-11-23T00:00:00Z");
         assert!(instant("yesterday").is_err());
-    }
-
-    #[test]
-    fn what_a_source_repeats_is_cut_by_line_and_by_sentence() {
-        let body =
-            "Rain fell on the hills. Read more in our app today.\n\nOur agency, all rights.\n";
-        let learned = [" Read more in our app today.", "Our agency, all rights."];
-        let learned = learned.iter().filter_map(|text| furniture::unit(text.trim())).collect();
-        assert_eq!(strip(body, &learned), "Rain fell on the hills. \n\n");
     }
 
     #[test]

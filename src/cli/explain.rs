@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{
@@ -12,16 +13,13 @@ use super::{
     words::tree,
 };
 use crate::{
-    model::DuplicateId,
+    model::{ArticleId, DuplicateId},
     store::read::{FullArticle, FullDuplicate},
     writer,
 };
 
 pub(super) fn explain(global: &Global, id: Id) -> anyhow::Result<Exit> {
-    let config = match load(global) {
-        Ok(config) => config,
-        Err(exit) => return Ok(exit),
-    };
+    let config = load(global)?;
     let db = open_for_reading(&config)?;
     match id {
         Id::Article(id) => {
@@ -40,13 +38,11 @@ pub(super) fn explain(global: &Global, id: Id) -> anyhow::Result<Exit> {
 }
 
 pub(super) fn unfold(global: &Global, id: DuplicateId) -> anyhow::Result<Exit> {
-    let config = match load(global) {
-        Ok(config) => config,
-        Err(exit) => return Ok(exit),
-    };
+    let config = load(global)?;
     let db = open_for_writing(&config)?;
     let copy = db.duplicate(id)?;
-    let article = writer::unfold_alone(db, config.window_seconds(), id, now())?;
+    let mut state = writer::State::new(db, config.window_seconds());
+    let article = writer::unfold(&mut state, id, now())?;
     let unfolded = Unfolded { id: article, duplicate_id: id, left_article_id: copy.article_id };
     output::value(global.json, &unfolded, |_| {
         format!("{id} is article {article} now and stays apart from article {}\n", copy.article_id)
@@ -54,11 +50,14 @@ pub(super) fn unfold(global: &Global, id: DuplicateId) -> anyhow::Result<Exit> {
     Ok(Exit::Fine)
 }
 
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, Serialize)]
 struct Unfolded {
-    id: crate::model::ArticleId,
+    /// The new article.
+    id: ArticleId,
+    /// What it was.
     duplicate_id: DuplicateId,
-    left_article_id: crate::model::ArticleId,
+    /// What it was folded into.
+    left_article_id: ArticleId,
 }
 
 fn kept(article: &FullArticle) -> String {
@@ -71,7 +70,12 @@ fn kept(article: &FullArticle) -> String {
     );
     let refused = list(&article.evidence, "refused");
     for comparison in refused {
-        let _ = write!(text, "\nnot a copy of {}:\n{}", target(comparison), comparison_tree(comparison));
+        let _ = write!(
+            text,
+            "\nnot a copy of {}:\n{}",
+            target(comparison),
+            comparison_tree(comparison)
+        );
     }
     let rest = without(&article.evidence, &["refused", "compared"]);
     if rest.as_object().is_some_and(|rest| !rest.is_empty()) {
@@ -91,8 +95,14 @@ fn because(evidence: &Value) -> String {
     if evidence["scope"] == "off" {
         return "its feed's scope is off, so it was not compared".to_owned();
     }
-    if !evidence["unfolded"].is_null() || !evidence["was"].is_null() {
-        return "somebody unfolded it".to_owned();
+    if !evidence["unfolded_from"].is_null() {
+        return format!("somebody unfolded it from article {}", evidence["unfolded_from"]);
+    }
+    if !evidence["left"].is_null() {
+        return format!(
+            "edited by its publisher, it is no longer a copy of article {}",
+            evidence["left"]
+        );
     }
     match evidence["compared"].as_u64() {
         None => "see below".to_owned(),
@@ -111,7 +121,8 @@ fn folded(copy: &FullDuplicate, article: &FullArticle) -> String {
         copy.id, copy.article_id, copy.reason, copy.similarity
     );
     let _ = writeln!(text, "  copy     {} | {}", printable(&copy.feed), printable(&copy.title));
-    let _ = writeln!(text, "  article  {} | {}", printable(&article.feed), printable(&article.title));
+    let _ =
+        writeln!(text, "  article  {} | {}", printable(&article.feed), printable(&article.title));
     if article.text_from == Some(copy.id) {
         let _ = writeln!(text, "  its text was the fuller one and stands in the article");
     }
@@ -119,14 +130,34 @@ fn folded(copy: &FullDuplicate, article: &FullArticle) -> String {
     if matched.is_object() {
         let _ = write!(text, "\nmatched {}:\n{}", target(matched), comparison_tree(matched));
     }
-    for comparison in list(&copy.evidence, "refused") {
-        let _ = write!(text, "\nnot a copy of {}:\n{}", target(comparison), comparison_tree(comparison));
+    let kept = &copy.evidence["kept"];
+    if kept.is_object() {
+        let _ = write!(
+            text,
+            "\nagainst article {} itself:\n{}",
+            copy.article_id,
+            comparison_tree(kept)
+        );
     }
-    let rest = without(&copy.evidence, &["matched", "refused", "compared"]);
+    for comparison in list(&copy.evidence, "refused") {
+        let _ = write!(
+            text,
+            "\nnot a copy of {}:\n{}",
+            target(comparison),
+            comparison_tree(comparison)
+        );
+    }
+    let rest = without(&copy.evidence, &["matched", "kept", "refused", "compared"]);
     let _ = write!(text, "\n{}", tree(&rest, 0));
     for cut in copy.cuts.as_array().map(Vec::as_slice).unwrap_or_default() {
         let word = |key: &str| printable(cut[key].as_str().unwrap_or_default());
-        let _ = writeln!(text, "taken from the copy, {} ({}): {}", word("place"), word("kind"), word("text"));
+        let _ = writeln!(
+            text,
+            "taken from the copy, {} ({}): {}",
+            word("place"),
+            word("kind"),
+            word("text")
+        );
     }
     let _ = writeln!(text, "\nundo it with: newsfold unfold {}", copy.id);
     text
@@ -175,6 +206,7 @@ mod tests {
     fn why_an_article_was_kept_is_said_in_words() {
         for (evidence, said) in [
             (json!({"scope": "off"}), "its feed's scope is off, so it was not compared"),
+            (json!({"unfolded_from": 7}), "somebody unfolded it from article 7"),
             (json!({"compared": 0}), "nothing like it was there"),
             (json!({"compared": 1}), "compared with 1 text, a copy of none"),
             (json!({"compared": 12, "refused": []}), "compared with 12 texts, a copy of none"),

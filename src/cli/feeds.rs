@@ -3,20 +3,19 @@
 use std::fmt::Write;
 
 use super::{
-    Exit, FeedsArguments, FeedsCommand, Global, load, now, open_for_reading, open_for_writing, output,
+    Exit, FeedsArguments, FeedsCommand, Global, load, now, open_for_reading, open_for_writing,
+    output,
     table::{Column, Table},
-    words::{relative, seconds},
+    words::relative,
 };
 use crate::{
     model::Timestamp,
+    schedule::in_words,
     store::read::{FeedDetails, FeedFilter, FeedHealth, PastPoll},
 };
 
 pub(super) fn feeds(global: &Global, arguments: &FeedsArguments) -> anyhow::Result<Exit> {
-    let config = match load(global) {
-        Ok(config) => config,
-        Err(exit) => return Ok(exit),
-    };
+    let config = load(global)?;
     match &arguments.command {
         None => {
             let filter = match (arguments.failing, arguments.due) {
@@ -83,7 +82,8 @@ fn next_poll(feed: &FeedHealth, now: Timestamp) -> String {
 
 fn explained(feed: &FeedDetails, now: Timestamp, width: Option<usize>) -> String {
     let health = &feed.health;
-    let mut text = format!("{}  {}\n{}\n\n", health.id, output::printable(&health.feed), health.url);
+    let mut text =
+        format!("{}  {}\n{}\n\n", health.id, output::printable(&health.feed), health.url);
     for (what, says) in facts(feed, now) {
         let _ = writeln!(text, "{what:16}{}", output::printable(&says));
     }
@@ -104,19 +104,21 @@ fn explained(feed: &FeedDetails, now: Timestamp, width: Option<usize>) -> String
 
 fn facts(feed: &FeedDetails, now: Timestamp) -> Vec<(&'static str, String)> {
     let health = &feed.health;
-    let instant = |at: Option<Timestamp>| {
-        at.map(|at| format!("{} ({at})", relative(Some(at), now)))
-    };
+    let instant =
+        |at: Option<Timestamp>| at.map(|at| format!("{} ({at})", relative(Some(at), now)));
     let failing = (health.failures > 0).then(|| {
         let kind = health.error_kind.as_deref().unwrap_or("unknown");
-        format!("{} times in a row: {kind}", health.failures)
+        match health.failures {
+            1 => format!("once: {kind}"),
+            times => format!("{times} times in a row: {kind}"),
+        }
     });
     let facts = [
         ("state", Some(health.state.clone())),
         ("last poll", instant(health.last_poll_at)),
         ("last success", instant(health.last_success_at)),
         ("last new entry", instant(health.last_new_at)),
-        ("usual gap", feed.usual_gap_s.map(|gap| seconds(i64::from(gap)))),
+        ("usual gap", feed.usual_gap_s.map(|gap| in_words(i64::from(gap)))),
         ("failing", failing),
         ("error", health.error.clone()),
         ("Retry-After", instant(feed.retry_after_until)),
@@ -135,8 +137,11 @@ fn facts(feed: &FeedDetails, now: Timestamp) -> Vec<(&'static str, String)> {
 
 /// What each rule of the schedule asked for; the latest one decides.
 fn rules(feed: &FeedDetails, now: Timestamp, width: Option<usize>) -> String {
-    let mut table =
-        Table::new(&[("  rule", Column::Left), ("not before", Column::Left), ("why", Column::Text)]);
+    let mut table = Table::new(&[
+        ("  rule", Column::Left),
+        ("not before", Column::Left),
+        ("why", Column::Text),
+    ]);
     let rules = feed.next_poll_rules.as_array().map(Vec::as_slice).unwrap_or_default();
     for rule in rules {
         let text = |key: &str| rule[key].as_str().unwrap_or_default().to_owned();
@@ -250,7 +255,7 @@ id  feed     state        last success  next poll  error
         let text = explained(&details, now, None);
         for line in [
             "7  Gazette\nhttps://a.example/feed\n",
-            "usual gap       1h\n",
+            "usual gap       1 h\n",
             "ETag            \"x\\u{1b}\"\n",
             "next poll       in 20 min (2026-11-24T12:20:00Z), set by rhythm\n",
             "  rhythm  in 15 min   something new every 1 h\n",

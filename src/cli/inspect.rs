@@ -13,9 +13,9 @@ use serde_json::{Map, Value};
 
 use super::{DocumentKind, Exit, Global, InspectArguments, load_or_defaults, now, output};
 use crate::{
-    config::{Config, FeedUrl},
+    config::{Config, Feed, FeedUrl},
     fetch::{FetchOptions, Fetcher, Purpose, Request, Secret},
-    model::{Article, Cut, Document, Known, ParsedFeed, Timestamp},
+    model::{Article, Cut, Document, Entry, Known, ParsedFeed, Timestamp},
     normalize::{self, FeedContext},
     parse,
 };
@@ -24,10 +24,7 @@ pub(super) fn inspect(global: &Global, arguments: &InspectArguments) -> anyhow::
     let mut document = match &arguments.document {
         name if name == "-" => read_stdin()?,
         name if name.starts_with("https://") || name.starts_with("http://") => {
-            match load_or_defaults(global) {
-                Ok(config) => fetch(name, arguments.kind, &config)?,
-                Err(exit) => return Ok(exit),
-            }
+            fetch(name, arguments.kind, &load_or_defaults(global)?)?
         }
         name => read_file(Path::new(name.strip_prefix("file:").unwrap_or(name)))?,
     };
@@ -76,7 +73,8 @@ fn read(input: impl Read) -> io::Result<Vec<u8>> {
 
 fn fetch(url: &str, kind: DocumentKind, config: &Config) -> anyhow::Result<Document> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let options = fetch_options(config);
+    let feed = config.feeds.iter().find(|feed| feed.url.as_str() == url);
+    let options = feed.map_or_else(|| fetch_options(config), Feed::fetch_options);
     let purpose = if kind == DocumentKind::Page { Purpose::Page } else { Purpose::Feed };
     let request = Request { purpose, ..Request::feed(url, &options, now()) };
     let fetcher = Fetcher::new(crate::fetch::Options::default());
@@ -87,6 +85,7 @@ fn fetch(url: &str, kind: DocumentKind, config: &Config) -> anyhow::Result<Docum
     Ok(Document { bytes, content_type, url: fetched.final_url })
 }
 
+/// For a URL that no configured feed has: what `[fetch]` says of all.
 fn fetch_options(config: &Config) -> FetchOptions {
     FetchOptions {
         user_agent: config.fetch.user_agent.clone(),
@@ -113,11 +112,15 @@ fn print(global: &Global, value: &impl Serialize) -> anyhow::Result<()> {
 
 /// A feed document as it is printed.
 #[derive(Debug, Serialize)]
-struct Feed {
+struct InspectedFeed {
     format: String,
     title: Option<String>,
     site_url: Option<String>,
     language: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_feed_url: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hubs: Vec<String>,
     entries: Vec<FeedEntry>,
     /// What had to be repaired or left out.
     repairs: Vec<String>,
@@ -126,7 +129,11 @@ struct Feed {
 #[derive(Debug, Serialize)]
 struct FeedEntry {
     guid: Option<String>,
+    /// The link as its publisher wrote it.
     url: Option<String>,
+    /// What is stored instead: without tracking, past redirectors. Absent where that is `url`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stored_url: Option<String>,
     title: String,
     author: Option<String>,
     published_at: Option<Timestamp>,
@@ -141,11 +148,12 @@ struct FeedEntry {
     extras: Map<String, Value>,
 }
 
-impl From<Article> for FeedEntry {
-    fn from(article: Article) -> Self {
+impl FeedEntry {
+    fn of(entry: &Entry, article: Article) -> Self {
         Self {
             guid: article.guid,
-            url: article.url,
+            stored_url: article.url.filter(|url| Some(url) != entry.url.as_ref()),
+            url: entry.url.clone(),
             title: article.title,
             author: article.author,
             published_at: article.published_at,
@@ -162,10 +170,11 @@ impl From<Article> for FeedEntry {
     }
 }
 
-fn feed(document: &Document, now: Timestamp) -> Result<Feed, parse::Error> {
+fn feed(document: &Document, now: Timestamp) -> Result<InspectedFeed, parse::Error> {
     let limits = parse::Limits::default();
-    let ParsedFeed { format, title, site_url, language, entries, repairs, .. } =
-        parse::parse(document, &Known::default(), &limits)?;
+    let ParsedFeed {
+        format, title, site_url, language, entries, repairs, new_feed_url, hubs, ..
+    } = parse::parse(document, &Known::default(), &limits)?;
     let furniture = HashSet::new();
     let context = FeedContext {
         title: title.as_deref(),
@@ -176,9 +185,9 @@ fn feed(document: &Document, now: Timestamp) -> Result<Feed, parse::Error> {
     let options = normalize::Options::default();
     let entries = entries
         .iter()
-        .map(|entry| FeedEntry::from(normalize::normalize(entry, &context, &options, now)))
+        .map(|entry| FeedEntry::of(entry, normalize::normalize(entry, &context, &options, now)))
         .collect();
-    Ok(Feed { format, title, site_url, language, entries, repairs })
+    Ok(InspectedFeed { format, title, site_url, language, new_feed_url, hubs, entries, repairs })
 }
 
 /// A web page as it is printed.

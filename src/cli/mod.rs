@@ -3,15 +3,23 @@
 //! Data goes to stdout, all else to stderr. Exit codes: 0; 1 failed; 2 wrong usage; 75 some feeds failed;
 //! 78 bad configuration. One file a command.
 
+mod articles;
+mod backup;
 mod check;
 mod dedup;
+mod doctor;
+mod explain;
+mod feeds;
 mod inspect;
 mod once;
 mod output;
 mod packaging;
+mod reload;
+mod replay;
 mod run;
 mod summary;
 mod table;
+mod words;
 
 use std::{
     path::{Path, PathBuf},
@@ -20,9 +28,11 @@ use std::{
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use self::words::Since;
 use crate::{
     config::{self, Config},
-    model::Timestamp,
+    model::{ArticleId, DuplicateId, Timestamp},
+    store::Database,
 };
 
 /// Where the configuration is unless `-c` says otherwise.
@@ -67,6 +77,28 @@ enum Command {
     Once(OnceArguments),
     /// Read the configuration and print every error in it
     Check,
+    /// List each feed with its health
+    Feeds(FeedsArguments),
+    /// List articles, newest first
+    Articles(ArticlesArguments),
+    /// Print one article with its text, its other carriers and its revisions
+    Show {
+        /// The article's number
+        #[arg(value_parser = article_id)]
+        id: ArticleId,
+    },
+    /// Say why an article was kept, or a copy was folded
+    Explain {
+        /// The article's number, or a copy's (d12)
+        #[arg(value_parser = Id::parse)]
+        id: Id,
+    },
+    /// Make a folded copy an article of its own; that pair is never folded again
+    Unfold {
+        /// The copy's number (d12)
+        #[arg(value_name = "DUPLICATE_ID")]
+        id: DuplicateId,
+    },
     /// Run one document through parse and normalize and print JSON; stores nothing
     Inspect(InspectArguments),
     /// Judge articles in JSON Lines, in order of arrival: one verdict a line
@@ -75,6 +107,17 @@ enum Command {
     /// {"id", "duplicate_of", "reason", "distance", "similarity"}; duplicate_of is null or the id of a kept article.
     /// Articles without a source count as of a feed of their own. The same engine as the daemon's, no database.
     Dedup(DedupArguments),
+    /// Judge what is stored by other settings, and print what would change; changes nothing
+    Replay(ReplayArguments),
+    /// Tell the running daemon to take up the configuration, and wait for its answer
+    Reload,
+    /// Copy the database into a new file, while others read and write
+    Backup {
+        /// The copy; never an existing file
+        file: PathBuf,
+    },
+    /// Look at everything that newsfold rests on, and say how to mend what is wrong
+    Doctor,
     /// Print a shell's completions
     Completions {
         /// The shell
@@ -96,6 +139,82 @@ struct OnceArguments {
     /// Only these feeds: ids, URLs or names
     #[arg(value_name = "FEED")]
     feeds: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+struct FeedsArguments {
+    /// Only those that do not deliver: failing, stale or gone
+    #[arg(long)]
+    failing: bool,
+    /// Only those whose next poll is due
+    #[arg(long, conflicts_with = "failing")]
+    due: bool,
+    #[command(subcommand)]
+    command: Option<FeedsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum FeedsCommand {
+    /// Say why a feed's next poll is when it is
+    Explain {
+        /// Its number, URL or name
+        feed: String,
+    },
+    /// Forget a feed's validators, backoff and 410
+    Reset {
+        /// Its number, URL or name
+        feed: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ArticlesArguments {
+    /// Published since an instant (2026-11-23T09:15:00Z), a day (2026-11-23), or so long ago (2h, 7d)
+    #[arg(long, value_name = "T", value_parser = Since::parse)]
+    since: Option<Since>,
+    /// Had first by this feed: its number, URL or name
+    #[arg(long, value_name = "FEED")]
+    feed: Option<String>,
+    /// Words that stand in title or body; the last letters may be left open (harb*)
+    #[arg(long, value_name = "WORDS")]
+    search: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: u32,
+}
+
+/// An article or a folded copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Id {
+    Article(ArticleId),
+    Duplicate(DuplicateId),
+}
+
+impl Id {
+    /// Reads `12` or `d12`.
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.starts_with('d') {
+            return text.parse().map(Self::Duplicate).map_err(|_| NO_ID.to_owned());
+        }
+        article_id(text).map(Self::Article)
+    }
+}
+
+const NO_ID: &str = "articles have numbers like 12, copies like d12";
+
+fn article_id(text: &str) -> Result<ArticleId, String> {
+    text.parse().map(ArticleId).map_err(|_| NO_ID.to_owned())
+}
+
+#[derive(Debug, Args)]
+struct ReplayArguments {
+    /// Another value for a setting of [dedup] or a threshold; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// What came since an instant (2026-11-23T09:15:00Z), a day (2026-11-23), or so long ago (2h, 7d)
+    #[arg(long, value_name = "T", value_parser = Since::parse)]
+    since: Option<Since>,
 }
 
 #[derive(Debug, Args)]
@@ -132,8 +251,9 @@ struct DedupArguments {
     evidence: bool,
 }
 
-/// How a command ends; each is an exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a command ends; each is an exit code. Also an error, so that what a command calls can end it by `?`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{self:?}")]
 enum Exit {
     Fine,
     Failed,
@@ -158,10 +278,14 @@ pub fn main() -> ExitCode {
     match dispatch(&arguments.global, &arguments.command) {
         Ok(exit) => exit.into(),
         Err(error) if output::is_closed_pipe(&error) => Exit::Fine.into(),
-        Err(error) => {
-            output::complain(&format!("newsfold: {error:#}"));
-            Exit::Failed.into()
-        }
+        Err(error) => match error.downcast_ref::<Exit>() {
+            // Who ended it so has said why.
+            Some(exit) => (*exit).into(),
+            None => {
+                output::complain(&format!("newsfold: {error:#}"));
+                Exit::Failed.into()
+            }
+        },
     }
 }
 
@@ -170,8 +294,17 @@ fn dispatch(global: &Global, command: &Command) -> anyhow::Result<Exit> {
         Command::Run => run::run(global),
         Command::Once(arguments) => once::once(global, arguments),
         Command::Check => check::check(global),
+        Command::Feeds(arguments) => feeds::feeds(global, arguments),
+        Command::Articles(arguments) => articles::articles(global, arguments),
+        Command::Show { id } => articles::show(global, *id),
+        Command::Explain { id } => explain::explain(global, *id),
+        Command::Unfold { id } => explain::unfold(global, *id),
         Command::Inspect(arguments) => inspect::inspect(global, arguments),
         Command::Dedup(arguments) => dedup::dedup(global, arguments),
+        Command::Replay(arguments) => replay::replay(global, arguments),
+        Command::Reload => reload::reload(global),
+        Command::Backup { file } => backup::backup(global, file),
+        Command::Doctor => doctor::doctor(global),
         Command::Completions { shell } => packaging::completions(*shell, Arguments::command()),
         Command::Man { folder } => packaging::man(folder.as_deref(), Arguments::command()),
     }
@@ -209,6 +342,28 @@ fn load_or_defaults(global: &Global) -> Result<Config, Exit> {
         return config::load_str(global.path(), "").map_err(|_| Exit::BadConfiguration);
     }
     load(global)
+}
+
+/// The database for the commands that only look.
+fn open_for_reading(config: &Config) -> anyhow::Result<Database> {
+    check_exists(config)?;
+    Ok(Database::open_for_reading(&config.store_options())?)
+}
+
+/// The database for the commands that change a row; beside a running daemon they wait for each other.
+fn open_for_writing(config: &Config) -> anyhow::Result<Database> {
+    check_exists(config)?;
+    Ok(Database::open(&config.store_options())?)
+}
+
+fn check_exists(config: &Config) -> anyhow::Result<()> {
+    let path = &config.store.path;
+    anyhow::ensure!(
+        path.try_exists().unwrap_or(true),
+        "there is no database {} yet: newsfold once or newsfold run creates it",
+        path.display()
+    );
+    Ok(())
 }
 
 /// The clock, read once for a command.

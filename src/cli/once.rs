@@ -1,9 +1,15 @@
 //! `newsfold once`: polls each feed whose time has come, shows how it goes, and says what came of it.
+//!
+//! Told to stop (Ctrl-C, SIGTERM) it drops the polls under way, gives their feeds back to others, and says how far it
+//! came; what was recorded until then stays.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
+
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, Global, OnceArguments, load, output, summary};
 use crate::{
+    config::Config,
     daemon::{self, Selection, Service},
     report::CycleReport,
     store::claims::Mode,
@@ -11,31 +17,48 @@ use crate::{
 };
 
 pub(super) fn once(global: &Global, arguments: &OnceArguments) -> anyhow::Result<Exit> {
-    let config = match load(global) {
-        Ok(config) => config,
-        Err(exit) => return Ok(exit),
-    };
+    let config = load(global)?;
     // The summary says what the log would: a log is for who asks for it.
     let level = if global.verbose == 0 { "error" } else { global.level("error") };
     telemetry::init(&config.log, level);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let report = runtime.block_on(async {
-        let service = Service::start(&config, false)?;
-        let feeds = service.find(&arguments.feeds).await?;
-        let mode = if arguments.all { Mode::All } else { Mode::Due };
-        let is_visible = !global.quiet && !global.json && std::io::stderr().is_terminal();
-        let mut bar = summary::Bar::new(is_visible, CycleReport::new(daemon::now()));
-        let report =
-            daemon::cycle(&service, &Selection { mode, feeds }, |progress| bar.follow(progress))
-                .await;
-        bar.finish();
-        service.stop().await?;
-        anyhow::Ok(report?)
-    })?;
+    let report = runtime.block_on(cycle(global, arguments, &config))?;
+    let mut out = output::stdout();
     if global.json {
-        output::json_line(&mut output::stdout(), &report)?;
+        output::json_line(&mut out, &report)?;
     } else if !global.quiet {
-        output::line(summary::summary(&report, output::width()).trim_end())?;
+        out.write_all(summary::summary(&report, output::width()).as_bytes())?;
     }
-    Ok(if report.failed.is_empty() { Exit::Fine } else { Exit::SomeFeedsFailed })
+    out.flush()?;
+    Ok(match report.failed.is_empty() {
+        _ if report.is_interrupted => Exit::Failed,
+        true => Exit::Fine,
+        false => Exit::SomeFeedsFailed,
+    })
+}
+
+async fn cycle(
+    global: &Global,
+    arguments: &OnceArguments,
+    config: &Config,
+) -> anyhow::Result<CycleReport> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let service = Service::start(config, false)?;
+    let feeds = service.find(&arguments.feeds).await?;
+    let mode = if arguments.all { Mode::All } else { Mode::Due };
+    let is_visible = !global.quiet && !global.json && std::io::stderr().is_terminal();
+    let mut bar = summary::Bar::new(is_visible, CycleReport::new(daemon::now()));
+    let selection = Selection { mode, feeds };
+    let ended = tokio::select! {
+        report = daemon::cycle(&service, &selection, |progress| bar.follow(progress)) => Some(report),
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+    };
+    let so_far = bar.finish();
+    service.stop().await?;
+    match ended {
+        Some(report) => Ok(report?),
+        None => Ok(CycleReport { is_interrupted: true, ..so_far }),
+    }
 }

@@ -23,10 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 pub(super) fn reload(global: &Global) -> anyhow::Result<Exit> {
-    let config = match load(global) {
-        Ok(config) => config,
-        Err(exit) => return Ok(exit),
-    };
+    let config = load(global)?;
     let Some(holder) = Lock::holder(&config.store.path)? else {
         bail!("no newsfold works on {}: there is nothing to reload", config.store.path.display());
     };

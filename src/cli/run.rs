@@ -4,10 +4,7 @@ use super::{Exit, Global, load};
 use crate::{daemon, telemetry};
 
 pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
-    let config = match load(global) {
-        Ok(config) => config,
-        Err(exit) => return Ok(exit),
-    };
+    let config = load(global)?;
     let level = telemetry::init(&config.log, global.level(&config.log.level));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(daemon::run(global.path(), config, &level))?;

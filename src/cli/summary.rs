@@ -37,9 +37,10 @@ impl Bar {
         }
     }
 
-    /// Takes the bar off the screen.
-    pub(super) fn finish(self) {
+    /// Takes the bar off the screen. Returns what it has seen.
+    pub(super) fn finish(self) -> CycleReport {
         self.bar.finish_and_clear();
+        self.so_far
     }
 }
 
@@ -197,8 +198,8 @@ mod tests {
 not polled: 4 not due yet, 1 polled by another process
 
 failed:
-  feed            error_kind  error
-  港新聞          timeout     no answer in 30s
+  feed           error_kind  error
+  港新聞         timeout     no answer in 30s
   Wire\\u{1b}[2J  gone        410
 "
         );

@@ -123,7 +123,7 @@ mod tests {
     fn text_is_cut_to_the_screen_between_characters() {
         assert_eq!(
             table().render(Some(26)),
-            "id  feed     title\n 7  港新聞   Harbour reo…\n12  Gazette  東京で地震…\n"
+            "id  feed     title\n 7  港新聞   Harbour reop…\n12  Gazette  東京で地震、…\n"
         );
         assert_eq!(table().render(Some(1)), table().render(Some(25)), "never to nothing");
         assert_eq!(shortened("地震", 3), "地…");

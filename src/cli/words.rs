@@ -5,11 +5,7 @@ use std::{fmt::Write, time::Duration};
 use serde_json::Value;
 
 use super::output::printable;
-use crate::{
-    config::{format_duration, parse_duration},
-    model::Timestamp,
-    schedule::in_words,
-};
+use crate::{config::parse_duration, model::Timestamp, schedule::in_words};
 
 /// `--since`: an instant, a day, or so long back from now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +46,6 @@ pub(super) fn relative(instant: Option<Timestamp>, now: Timestamp) -> String {
         ahead if ahead > 0 => format!("in {}", in_words(ahead)),
         ago => format!("{} ago", in_words(-ago)),
     }
-}
-
-/// A duration in seconds the way the configuration writes it.
-pub(super) fn seconds(seconds: i64) -> String {
-    format_duration(Duration::from_secs(seconds.unsigned_abs()))
 }
 
 /// Stored JSON as indented lines of `key  value`; lists of plain values stand on one line.

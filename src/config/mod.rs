@@ -23,8 +23,8 @@ use toml::de::DeTable;
 pub use self::{
     problems::Error,
     settings::{
-        Content, ContentSource, Dedup, Feed, FeedUrl, Fetch, Http, Initial, Interval, Keep, Listen,
-        Log, LogFormat, Password, Poll, Search, Store,
+        Content, Dedup, Feed, FeedUrl, Fetch, Http, Initial, Interval, Keep, Listen, Log,
+        LogFormat, Password, Poll, Search, Store,
     },
     units::{format_duration, parse_duration, parse_size},
 };

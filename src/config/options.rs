@@ -116,7 +116,7 @@ impl Feed {
                 window_seconds: config.window_seconds(),
                 scope: self.scope,
                 prefer: self.prefer,
-                ..dedup::Options::default()
+                thresholds: config.dedup.thresholds.clone(),
             },
             initial: match self.poll.initial {
                 Initial::All => writer::Initial::All,

@@ -19,7 +19,8 @@ use super::{
     units::{parse_duration, parse_size},
 };
 use crate::{
-    dedup::{Prefer, Scope},
+    context::ContentSource,
+    dedup::{Prefer, Scope, Thresholds},
     model::Timestamp,
 };
 
@@ -122,17 +123,6 @@ pub struct Poll {
     pub initial: Initial,
 }
 
-/// Where article bodies come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContentSource {
-    /// The feed.
-    Feed,
-    /// The article's web page.
-    Page,
-    /// The page where the feed carries only a stub.
-    Auto,
-}
-
 /// `[content]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
@@ -149,6 +139,8 @@ pub struct Dedup {
     pub scope: Scope,
     /// Which text stays.
     pub prefer: Prefer,
+    /// The constants of the rule.
+    pub thresholds: Thresholds,
 }
 
 /// An address to listen on.
@@ -438,7 +430,12 @@ const PREFERENCES: [(&str, Prefer); 2] = [("first", Prefer::First), ("fullest", 
 
 impl Default for Dedup {
     fn default() -> Self {
-        Self { window: Duration::from_secs(7 * 86_400), scope: Scope::All, prefer: Prefer::Fullest }
+        Self {
+            window: Duration::from_secs(7 * 86_400),
+            scope: Scope::All,
+            prefer: Prefer::Fullest,
+            thresholds: Thresholds::default(),
+        }
     }
 }
 
@@ -449,10 +446,35 @@ impl Dedup {
             window: section.get("window", positive).unwrap_or(default.window),
             scope: section.get("scope", |v| word(v, &SCOPES)).unwrap_or(default.scope),
             prefer: section.get("prefer", |v| word(v, &PREFERENCES)).unwrap_or(default.prefer),
+            thresholds: thresholds(section.section("thresholds")),
         };
         section.finish();
         dedup
     }
+}
+
+fn thresholds(section: Section<'_>) -> Thresholds {
+    let mut thresholds = Thresholds::default();
+    let share = |key, value: &mut f64| {
+        *value = section.get(key, |v| v.as_number(0.0..=1.0)).unwrap_or(*value);
+    };
+    share("most", &mut thresholds.most);
+    share("marked", &mut thresholds.marked);
+    share("nearly_all", &mut thresholds.nearly_all);
+    share("both_ways", &mut thresholds.both_ways);
+    share("changed", &mut thresholds.changed);
+    share("changed_some", &mut thresholds.changed_some);
+    share("changed_few", &mut thresholds.changed_few);
+    let tokens = |key, value: &mut u32| {
+        *value = section.get(key, |v| count(v, 0..1_001)).unwrap_or(*value);
+    };
+    tokens("short", &mut thresholds.short);
+    tokens("min_tokens", &mut thresholds.min_tokens);
+    tokens("min_headline", &mut thresholds.min_headline);
+    let hours = section.get("series_hours", |v| v.as_number(0.0..=8_760.0));
+    thresholds.series_hours = hours.unwrap_or(thresholds.series_hours);
+    section.finish();
+    thresholds
 }
 
 impl Http {

@@ -65,7 +65,7 @@ pub fn format_duration(duration: Duration) -> String {
     for (unit, size) in
         [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)]
     {
-        if milliseconds > 0 && milliseconds % size == 0 {
+        if milliseconds > 0 && milliseconds.is_multiple_of(size) {
             return format!("{}{unit}", milliseconds / size);
         }
     }

@@ -5,9 +5,15 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io::{Read, Seek, Write},
+    io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
+
+/// Whoever asks for the holder has the lock himself for a moment: a daemon that starts right then tries again.
+const TRIES: u32 = 5;
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 /// Another daemon works on this database.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +33,7 @@ pub enum AlreadyRunning {
         /// The lock.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -56,7 +62,15 @@ impl Lock {
         let options =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = options.map_err(io)?;
-        match file.try_lock() {
+        let mut tries = TRIES;
+        let locked = loop {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) if tries > 1 => tries -= 1,
+                locked => break locked,
+            }
+            thread::sleep(BETWEEN_TRIES);
+        };
+        match locked {
             Ok(()) => {}
             Err(TryLockError::Error(source)) => return Err(io(source)),
             Err(TryLockError::WouldBlock) => {
@@ -73,6 +87,29 @@ impl Lock {
         write(&mut file).map_err(io)?;
         Ok(Self { _file: file })
     }
+
+    /// The process that holds the lock of a database; `None` if nobody does.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or holds no process id.
+    pub fn holder(database: &Path) -> Result<Option<i32>, AlreadyRunning> {
+        let path = Self::path(database);
+        let io = |source| AlreadyRunning::Io { path: path.clone(), source };
+        let mut file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(io)?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(io(source)),
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                file.read_to_string(&mut pid).map_err(io)?;
+                pid.trim().parse().map(Some).map_err(|error| io(io::Error::other(error)))
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -86,7 +123,9 @@ mod tests {
         let first = Lock::take(&database).unwrap();
         let refused = Lock::take(&database).unwrap_err().to_string();
         assert!(refused.contains(&std::process::id().to_string()), "{refused}");
+        assert_eq!(Lock::holder(&database).unwrap(), i32::try_from(std::process::id()).ok());
         drop(first);
+        assert_eq!(Lock::holder(&database).unwrap(), None);
         Lock::take(&database).unwrap();
     }
 }

@@ -6,6 +6,7 @@
 
 mod lock;
 mod run;
+mod vitals;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -23,12 +24,14 @@ pub use self::{
 };
 use crate::{
     config::{self, Config},
+    context::{Context, Settings},
     fetch::{self, Fetcher, pacer},
+    metrics::{Metrics, PollNumbers},
     model::{FeedId, Timestamp},
-    poll::{self, Context, Settings},
+    poll,
     report::{Counts, CycleReport, Failure, FeedPoll, Outcome, Progress, Skipped},
     store::{
-        Database,
+        self, Database,
         claims::{Mode, Standing},
         feeds::FeedState,
     },
@@ -39,6 +42,8 @@ use crate::{
 const LEASE_SECONDS: i64 = 600;
 /// Feeds claimed ahead of their turn, for each poll that may run.
 const CLAIMED_AHEAD: usize = 4;
+/// Begins the name under which a daemon claims feeds.
+const DAEMON: &str = "run:";
 /// Polls that may wait for the writer.
 const WRITER_QUEUE: usize = 256;
 
@@ -59,6 +64,7 @@ pub struct Service {
     by: Arc<str>,
     concurrency: usize,
     per_host_limit: usize,
+    metrics: Arc<Metrics>,
     thread: JoinHandle<Database>,
 }
 
@@ -68,9 +74,26 @@ impl Service {
     /// # Errors
     ///
     /// The database cannot be opened, upgraded or written.
-    pub fn start(config: &Config, spread: bool) -> anyhow::Result<Self> {
-        let mut db = Database::open(&config.store_options())?;
-        take_up(&mut db, config, spread, now())?;
+    pub fn start(config: &Config, is_daemon: bool) -> anyhow::Result<Self> {
+        Self::start_with(config, config.store_options(), is_daemon, Arc::new(Metrics::new(now())))
+    }
+
+    fn start_with(
+        config: &Config,
+        options: store::Options,
+        is_daemon: bool,
+        metrics: Arc<Metrics>,
+    ) -> anyhow::Result<Self> {
+        let mut db = Database::open(&options)?;
+        // Only the holder of the lock comes here as a daemon.
+        if is_daemon && db.release_claims_of_dead(DAEMON)? > 0 {
+            tracing::info!(
+                "an earlier daemon was killed: the feeds that it had claimed are free again"
+            );
+        }
+        let kind = if is_daemon { DAEMON } else { "once:" };
+        take_up(&mut db, config, is_daemon, now())?;
+        db.set_search(config.search())?;
         let (writer, thread) = writer::spawn(db, config.window_seconds(), WRITER_QUEUE)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let cx = Context {
@@ -82,9 +105,10 @@ impl Service {
         let service = Self {
             cx,
             settings: RwLock::default(),
-            by: format!("{}:{}", std::process::id(), now().unix_seconds()).into(),
+            by: format!("{kind}{}:{}", std::process::id(), now().unix_seconds()).into(),
             concurrency: config.fetch.concurrency as usize,
             per_host_limit: per_host_limit(&config.fetch),
+            metrics,
             thread,
         };
         service.configure(config);
@@ -120,7 +144,10 @@ impl Service {
     /// Ends: gives back claims, lets the writer drain, closes the database.
     pub async fn stop(self) -> anyhow::Result<()> {
         let by = Arc::clone(&self.by);
-        self.cx.writer.call(move |state| state.db.release_claims(&by, None)).await??;
+        let released = self.cx.writer.call(move |state| state.db.release_claims(&by, None)).await?;
+        if let Err(error) = released {
+            tracing::warn!(error = %chain(&error), "feeds stay claimed until their claims run out");
+        }
         drop(self.cx);
         let thread = self.thread;
         let joined = tokio::task::spawn_blocking(move || thread.join()).await?;
@@ -135,7 +162,8 @@ fn take_up(db: &mut Database, config: &Config, spread: bool, now: Timestamp) -> 
     // The first polls of many new feeds: 60 s for each thousand.
     let spread_seconds = if spread { i64::try_from(rows.len() * 60 / 1_000)? } else { 0 };
     db.sync_feeds(&rows, spread_seconds, now)?;
-    db.set_search(config.search())?;
+    // The clock may have been set back while nobody ran.
+    db.reanchor(now)?;
     Ok(())
 }
 
@@ -151,6 +179,7 @@ fn settings(feed: &config::Feed, config: &Config) -> Settings {
         fetch: feed.fetch_options(),
         schedule: feed.schedule_options(),
         digest: Arc::new(feed.digest_options()),
+        source: feed.content.source,
         judging: Arc::new(feed.writer_options(config)),
     }
 }
@@ -228,11 +257,13 @@ impl<'a> Rounds<'a> {
         // A feed whose entry has just left the configuration is polled no more; its claim runs out.
         let Some(settings) = self.service.settings_of(&feed) else { return };
         let cx = self.service.cx.clone();
+        let metrics = Arc::clone(&self.service.metrics);
         let span = tracing::info_span!("poll", feed.id = feed.id.0, feed.url = %feed.url);
         let work = async move {
             let report = poll::poll(&cx, &feed, &settings, Some(slot)).await;
             if let Ok(report) = &report {
                 log(&feed, report);
+                count(&metrics, report);
             }
             (feed, report)
         };
@@ -256,6 +287,7 @@ impl<'a> Rounds<'a> {
 /// The one line that a poll leaves in the log. A feed that keeps failing is warned of once an hour at most.
 fn log(feed: &FeedState, report: &PollReport) {
     let PollReport {
+        outcome,
         http_status,
         body_bytes,
         entries,
@@ -264,26 +296,72 @@ fn log(feed: &FeedState, report: &PollReport) {
         duplicates,
         duration_ms,
         next_poll_at,
+        failures,
         ..
     } = report;
-    let outcome = report.outcome;
-    match (&report.error_kind, &report.error) {
-        (Some(kind), error) if report.is_warning => tracing::warn!(
-            http_status, outcome, error_kind = kind, error = error.as_deref().unwrap_or_default(),
-            failures = report.failures, duration_ms, next_poll_at = %next_poll_at, "poll failed",
-        ),
-        (Some(kind), error) => tracing::info!(
-            http_status, outcome, error_kind = kind, error = error.as_deref().unwrap_or_default(),
-            failures = report.failures, duration_ms, next_poll_at = %next_poll_at, "poll failed",
-        ),
-        (None, _) => tracing::info!(
-            http_status, outcome, body_bytes, entries, new, revised, duplicates, duration_ms,
-            next_poll_at = %next_poll_at, "polled",
-        ),
+    let (outcome, next_poll_at, url) = (*outcome, tracing::field::display(next_poll_at), &feed.url);
+    if let Some(error_kind) = &report.error_kind {
+        // It may quote what a server sent.
+        let error = printable(report.error.as_deref().unwrap_or_default());
+        macro_rules! failed {
+            ($level:ident) => {
+                tracing::$level!(
+                    http_status,
+                    outcome,
+                    error_kind,
+                    error,
+                    failures,
+                    duration_ms,
+                    next_poll_at,
+                    "poll of {url} failed: {error}",
+                )
+            };
+        }
+        if report.is_warning { failed!(warn) } else { failed!(info) }
+    } else {
+        tracing::info!(
+            http_status,
+            outcome,
+            body_bytes,
+            entries,
+            new,
+            revised,
+            duplicates,
+            duration_ms,
+            next_poll_at,
+            "polled {url}: {new} new, {revised} revised, {duplicates} duplicates",
+        );
     }
-    if feed.schedule.failures > 0 && report.failures == 0 {
-        tracing::info!(failures = feed.schedule.failures, "answers again");
+    if feed.schedule.failures > 0 && *failures == 0 {
+        tracing::info!(failures = feed.schedule.failures, "{url} answers again");
     }
+}
+
+/// One line without control characters, so that no feed can write to a terminal or break a line of the log.
+fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
+fn count(metrics: &Metrics, report: &PollReport) {
+    let duplicates = &report.duplicates_by_reason;
+    metrics.poll_finished(&PollNumbers {
+        outcome: report.outcome,
+        error_kind: report.error_kind.as_deref(),
+        duration: Duration::from_millis(report.duration_ms),
+        body_bytes: report.body_bytes,
+        entries: report.entries.into(),
+        new: report.new.into(),
+        revised: report.revised.into(),
+        duplicates: &duplicates
+            .iter()
+            .map(|(reason, n)| (*reason, (*n).into()))
+            .collect::<Vec<_>>(),
+        decisions: &report.decisions,
+    });
 }
 
 fn feed_poll(feed: &FeedState, report: PollReport) -> FeedPoll {

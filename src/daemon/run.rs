@@ -5,6 +5,8 @@
 
 use std::{
     path::Path,
+    process,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,25 +16,45 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Lock, Rounds, Service, Wait, lock, now, take_up};
+use super::{
+    LEASE_SECONDS, Lock, Rounds, Service, Wait, chain, lock, now, take_up, vitals::Vitals,
+};
 use crate::{
     config::{self, Config},
+    health::Phase,
+    metrics::{Gauges, Metrics},
     model::Timestamp,
     schedule::clock::Starts,
-    store::{Database, claims::Mode},
+    store::{self, Database, claims::Mode},
     telemetry::Level,
+    writer::{self, Writer},
 };
 
 /// The database is looked at this often even if nothing is expected: other processes write to it too.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// After a poll has ended, due feeds are looked for this soon.
+const CLAIM_SOON: Duration = Duration::from_secs(1);
+/// Claims are renewed long before they run out: their feeds may wait for a slow host.
+const RENEW_EVERY: Duration = Duration::from_secs(LEASE_SECONDS.unsigned_abs() / 3);
 /// Running polls may take this long after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(3);
 /// Between two rounds of housekeeping.
 const HOUSEKEEPING: Duration = Duration::from_secs(3_600);
 /// Between two checks of the database file.
 const CHECK_EVERY: Duration = Duration::from_secs(86_400);
-/// Between two looks at what the service manager shows.
+/// Between two looks at what the service manager and the metrics show.
 const STATUS_EVERY: Duration = Duration::from_secs(15);
+/// After a poll or a reload they show it this soon.
+const STATUS_SOON: Duration = Duration::from_secs(1);
+/// One wait for somebody's lock on the database. The waits are repeated for as long as it takes; between them the
+/// writer proves that it lives and hears that it is to stop.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+/// While a migration runs or the index is loaded, the service manager is asked for this much more time ...
+const MORE_TIME: Duration = Duration::from_secs(30);
+/// ... this often, ...
+const ASK_EVERY: Duration = Duration::from_secs(10);
+/// ... but not for ever: by then a migration of any size is done.
+const LONGEST_START: Duration = Duration::from_secs(3_600);
 /// The wall clock was set if it leaves the steady one by more than this.
 const CLOCK_JUMP_SECONDS: i64 = 60;
 
@@ -52,8 +74,11 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    /// What was asked for while nobody could attend to it.
+    waiting: Option<Asked>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Asked {
     Stop,
     Reload,
@@ -65,10 +90,40 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            waiting: None,
         })
     }
 
     async fn next(&mut self) -> Asked {
+        match self.waiting.take() {
+            Some(asked) => asked,
+            None => self.arrives().await,
+        }
+    }
+
+    /// Does `work`, which waits for the writer. A request to stop is remembered, and the writer told not to wait for
+    /// anybody's lock any longer; a second one ends the process.
+    async fn during<T>(&mut self, writer: &Writer, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                asked = self.arrives() => {
+                    if self.waiting == Some(Asked::Stop) && asked == Asked::Stop {
+                        process::exit(1);
+                    }
+                    if asked == Asked::Stop {
+                        writer.give_up_waiting();
+                    }
+                    if self.waiting != Some(Asked::Stop) {
+                        self.waiting = Some(asked);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn arrives(&mut self) -> Asked {
         tokio::select! {
             _ = self.terminate.recv() => Asked::Stop,
             _ = self.interrupt.recv() => Asked::Stop,
@@ -83,21 +138,66 @@ impl Signals {
 ///
 /// Another daemon works on the database, or the database fails.
 pub async fn run(path: &Path, config: Config, level: &Level) -> Result<(), Error> {
-    let _lock = Lock::take(&config.store.path)?;
     let mut signals = Signals::new()?;
-    let service = Service::start(&config, true)?;
-    let texts = service.cx.writer.load_index(now()).await.map_err(anyhow::Error::from)?;
-    tracing::info!(feeds = config.feeds.len(), texts, database = %config.store.path.display(), "ready");
+    let _lock = Lock::take(&config.store.path)?;
+    let metrics = Arc::new(Metrics::new(now()));
+    let mut vitals = Vitals::new(Arc::clone(&metrics), Instant::now());
+    vitals.listen(&config.http).await;
+    let Some(service) = start(&config, metrics, &mut signals).await? else { return Ok(()) };
+    vitals.begin(Instant::now());
     notify(&[NotifyState::Ready]);
-    let outcome = Loop::new(&service, path, config, level).run(&mut signals).await;
+    let outcome = Loop::new(&service, path, config, level).run(&mut signals, &mut vitals).await;
     notify(&[NotifyState::Stopping]);
+    vitals.end().await;
     // Whoever asks twice does not want to wait: no grace, no draining.
     let stopped = tokio::select! {
         stopped = service.stop() => stopped,
-        _ = signals.next() => std::process::exit(1),
+        _ = signals.next() => process::exit(1),
     };
     tracing::info!("stopped");
     Ok(outcome.and(stopped)?)
+}
+
+/// Opens the database, upgrades it where needed, takes up the feeds and loads the index, however long it takes. `None`:
+/// told to stop meanwhile.
+async fn start(
+    config: &Config,
+    metrics: Arc<Metrics>,
+    signals: &mut Signals,
+) -> anyhow::Result<Option<Service>> {
+    let began = Instant::now();
+    let starting = async {
+        let service = loop {
+            let (config, metrics) = (config.clone(), Arc::clone(&metrics));
+            let options = store::Options { busy_timeout: LOCK_WAIT, ..config.store_options() };
+            let opening = move || Service::start_with(&config, options, true, metrics);
+            match tokio::task::spawn_blocking(opening).await? {
+                Err(error) if is_busy(&error) => {
+                    notify(&[NotifyState::Status("waiting for the lock of the database")]);
+                }
+                started => break started?,
+            }
+        };
+        let texts = service.cx.writer.load_index(now()).await?;
+        anyhow::Ok((service, texts))
+    };
+    tokio::pin!(starting);
+    loop {
+        tokio::select! {
+            started = &mut starting => {
+                let (service, texts) = started?;
+                let (feeds, database) = (config.feeds.len(), config.store.path.display());
+                tracing::info!(feeds, texts, %database, "ready");
+                return Ok(Some(service));
+            }
+            // A migration that is under way is rolled back by whoever opens the database next.
+            asked = signals.next() => if asked == Asked::Stop { process::exit(0) },
+            () = tokio::time::sleep(ASK_EVERY), if began.elapsed() < LONGEST_START => {
+                let micros = u32::try_from(MORE_TIME.as_micros()).unwrap_or(u32::MAX);
+                notify(&[NotifyState::ExtendTimeoutUsec(micros)]);
+            }
+        }
+    }
 }
 
 struct Loop<'a> {
@@ -106,13 +206,14 @@ struct Loop<'a> {
     config: Config,
     level: &'a Level,
     rounds: Rounds<'a>,
-    chores: JoinSet<()>,
+    /// What each found wrong with the database.
+    chores: JoinSet<Option<String>>,
     starts: Starts,
     next_claim: Instant,
     next_housekeeping: Instant,
     next_check: Instant,
     next_status: Instant,
-    watchdog: Option<Watchdog>,
+    next_renewal: Instant,
     /// The wall and the steady clock at one moment: they drift apart when somebody sets the wall clock.
     clocks: (Timestamp, Instant),
 }
@@ -128,7 +229,7 @@ impl<'a> Loop<'a> {
             next_housekeeping: at + Duration::from_secs(60),
             next_check: at,
             next_status: at,
-            watchdog: Watchdog::new(at),
+            next_renewal: at + RENEW_EVERY,
             clocks: (now(), at),
             service,
             path,
@@ -137,18 +238,50 @@ impl<'a> Loop<'a> {
         }
     }
 
-    async fn run(mut self, signals: &mut Signals) -> anyhow::Result<()> {
+    async fn run(mut self, signals: &mut Signals, vitals: &mut Vitals) -> anyhow::Result<()> {
+        let writer = self.service.cx.writer.clone();
         loop {
-            let wake = self.turn().await?;
+            let turned = signals.during(&writer, vitals.during(&writer, self.turn())).await;
+            let wake = self.put_off_if_busy(turned)?;
             tokio::select! {
-                ended = self.rounds.ended(), if !self.rounds.running.is_empty() => { ended?; }
-                Some(_) = self.chores.join_next(), if !self.chores.is_empty() => {}
-                () = tokio::time::sleep_until(wake.into()) => {}
+                ended = self.rounds.ended(), if !self.rounds.running.is_empty() => {
+                    ended?;
+                    // Its feed may be due again before any that was looked for when it was claimed.
+                    self.next_claim = self.next_claim.min(Instant::now() + CLAIM_SOON);
+                    self.next_status = self.next_status.min(Instant::now() + STATUS_SOON);
+                }
+                Some(ended) = self.chores.join_next(), if !self.chores.is_empty() => {
+                    if let Ok(Some(trouble)) = ended {
+                        vitals.health.set_trouble("database", Some(trouble));
+                    }
+                }
+                () = tokio::time::sleep_until(wake.min(vitals.next()).into()) => {}
                 asked = signals.next() => match asked {
-                    Asked::Stop => return self.finish(signals).await,
-                    Asked::Reload => self.reload().await?,
+                    Asked::Stop => {
+                        vitals.health.enter(Phase::Stopping);
+                        return self.finish(signals).await;
+                    }
+                    Asked::Reload => {
+                        let work = vitals.during(&writer, self.reload());
+                        let reloaded = signals.during(&writer, work).await;
+                        self.put_off_if_busy(reloaded.map(|()| Instant::now()))?;
+                        vitals.listen(&self.config.http).await;
+                    }
                 },
             }
+            vitals.beat(&writer, Instant::now());
+        }
+    }
+
+    /// Somebody else's lock on the database is no reason to end: what needs it is tried again.
+    fn put_off_if_busy(&mut self, done: anyhow::Result<Instant>) -> anyhow::Result<Instant> {
+        match done {
+            Err(error) if is_busy(&error) => {
+                let again_at = Instant::now() + LOCK_WAIT;
+                (self.next_claim, self.next_status) = (again_at, again_at);
+                Ok(again_at)
+            }
+            done => done,
         }
     }
 
@@ -168,10 +301,13 @@ impl<'a> Loop<'a> {
             self.show_status().await?;
             self.next_status = at + STATUS_EVERY;
         }
-        if let Some(watchdog) = &mut self.watchdog {
-            watchdog.turn(self.service, &mut self.chores, at);
-            wake = wake.min(watchdog.next);
+        if at >= self.next_renewal {
+            let (by, until) = (Arc::clone(&self.service.by), now().plus_seconds(LEASE_SECONDS));
+            let renew = move |state: &mut writer::State| state.db.renew_claims(&by, until);
+            self.service.cx.writer.call(renew).await??;
+            self.next_renewal = at + RENEW_EVERY;
         }
+        wake = wake.min(self.next_status).min(self.next_renewal);
         Ok(wake.max(at + Duration::from_millis(1)))
     }
 
@@ -226,7 +362,7 @@ impl<'a> Loop<'a> {
                     });
                     match removed.await {
                         Ok(Ok(removed)) if removed.any() => {}
-                        _ => break,
+                        _ => break None,
                     }
                 }
             });
@@ -236,53 +372,79 @@ impl<'a> Loop<'a> {
             let options = self.config.store_options();
             self.chores.spawn_blocking(move || {
                 let checked = Database::open_for_reading(&options).and_then(|db| db.quick_check());
-                if let Err(error) = checked {
-                    tracing::error!(error = %crate::daemon::chain(&error), "the database is damaged: restore a backup");
-                }
+                let error = chain(&checked.err()?);
+                tracing::error!(error, "the database is damaged: restore a backup");
+                Some(error)
             });
         }
     }
 
     async fn show_status(&self) -> anyhow::Result<()> {
-        let summary = self.service.cx.writer.call(|state| state.db.summary(now())).await??;
+        let looked = self.service.cx.writer.call(|state| {
+            let summary = state.db.summary(now())?;
+            Ok::<_, store::Error>((summary, state.db.sizes(), state.index_len()))
+        });
+        let (summary, (database_bytes, wal_bytes), texts) = looked.await??;
         notify(&[NotifyState::Status(&summary.to_string())]);
+        self.service.metrics.set(&Gauges {
+            feeds_healthy: summary.feeds.saturating_sub(summary.failing).into(),
+            feeds_failing: summary.failing.saturating_sub(summary.gone).into(),
+            feeds_gone: summary.gone.into(),
+            feeds_disabled: summary.disabled.into(),
+            feeds_due: summary.due.into(),
+            poll_lag: Duration::from_secs(summary.lag_seconds.unsigned_abs()),
+            polls_running: self.rounds.running.len() as u64,
+            writer_queue: self.service.cx.writer.waiting() as u64,
+            database_bytes,
+            wal_bytes,
+            index_texts: texts as u64,
+            last_article_at: summary.last_article_at,
+        });
         Ok(())
     }
 
-    /// Takes up the configuration anew; a bad one changes nothing.
+    /// Takes up the configuration anew and answers whoever asked for it; a bad one changes nothing.
     async fn reload(&mut self) -> anyhow::Result<()> {
         if let Ok(moment) = NotifyState::monotonic_usec_now() {
             notify(&[NotifyState::Reloading, moment]);
         }
-        match config::load(self.path) {
-            Err(error) => {
-                let first = error.lines().into_iter().next().unwrap_or_default();
-                tracing::error!(
-                    errors = error.count(),
-                    first,
-                    "the configuration has errors: the old one stays"
-                );
-            }
+        let last = self.insist(|state| state.db.last_reload_request()).await?;
+        let refusal = match config::load(self.path) {
+            Err(error) => Some(error.lines().join("\n")),
             Ok(config) if config.store.path != self.config.store.path => {
-                tracing::error!("another database needs a restart: the old configuration stays");
+                Some("[store] path: another database needs a restart".to_owned())
             }
-            Ok(config) => self.take_up(config).await?,
+            Ok(config) => {
+                self.take_up(config).await?;
+                None
+            }
+        };
+        if let Some(refusal) = &refusal {
+            tracing::error!(errors = refusal, "the old configuration stays");
         }
+        self.service.metrics.reloaded(refusal.is_none());
+        let answer = move |state: &mut writer::State| {
+            state.db.answer_reloads(last, refusal.as_deref(), now())
+        };
+        self.insist(answer).await?;
+        self.next_status = Instant::now();
         notify(&[NotifyState::Ready]);
         Ok(())
     }
 
     async fn take_up(&mut self, config: Config) -> anyhow::Result<()> {
         let (new, window) = (config.clone(), config.window_seconds());
-        self.service
-            .cx
-            .writer
-            .call(move |state| {
-                state.set_window(window);
-                state.forget_caches();
-                take_up(&mut state.db, &new, true, now())
-            })
-            .await??;
+        self.insist(move |state| {
+            state.set_window(window);
+            state.forget_caches();
+            take_up(&mut state.db, &new, true, now())
+        })
+        .await?;
+        if config.fetch != self.config.fetch || config.store.search != self.config.store.search {
+            tracing::warn!(
+                "limits that all feeds of [fetch] share, and [store] search, wait for a restart"
+            );
+        }
         self.service.configure(&config);
         self.level.set(&config.log.level);
         self.starts = starts(&config, Instant::now());
@@ -292,22 +454,45 @@ impl<'a> Loop<'a> {
         Ok(())
     }
 
+    /// Has the writer do something, again and again while somebody else holds the lock. Busy is the answer only once
+    /// the process is to stop.
+    async fn insist<T, E>(
+        &self,
+        work: impl Fn(&mut writer::State) -> Result<T, E> + Clone + Send + 'static,
+    ) -> anyhow::Result<T>
+    where
+        T: Send + 'static,
+        E: Into<anyhow::Error> + Send + 'static,
+    {
+        let writer = &self.service.cx.writer;
+        loop {
+            match writer.call(work.clone()).await?.map_err(Into::into) {
+                Err(error) if is_busy(&error) && !writer.gives_up() => {}
+                done => return done,
+            }
+        }
+    }
+
     /// No new polls; those that run get a while.
     async fn finish(mut self, signals: &mut Signals) -> anyhow::Result<()> {
         notify(&[NotifyState::Stopping]);
+        notify(&[NotifyState::Status("stopping")]);
         tracing::info!(running = self.rounds.running.len(), "stopping");
+        // From here on somebody's lock costs the results of polls that would be made again, not the stop.
+        self.service.cx.writer.give_up_waiting();
         let grace = tokio::time::sleep(GRACE);
         tokio::pin!(grace);
         while !self.rounds.running.is_empty() {
             tokio::select! {
-                ended = self.rounds.ended() => { ended?; }
+                ended = self.rounds.ended() => if let Err(error) = ended {
+                    tracing::warn!(error = %chain(&error), "a poll could not be written and will be made again");
+                },
                 () = &mut grace => break,
-                asked = signals.next() => if matches!(asked, Asked::Stop) { std::process::exit(1) },
+                asked = signals.next() => if asked == Asked::Stop { process::exit(1) },
             }
         }
         self.rounds.running.shutdown().await;
         self.chores.shutdown().await;
-        self.service.cx.writer.give_up_waiting();
         Ok(())
     }
 }
@@ -317,38 +502,13 @@ fn starts(config: &Config, at: Instant) -> Starts {
     Starts::new(config.feeds.len(), shortest.unwrap_or(Duration::from_secs(900)), at)
 }
 
-/// Pings the service manager's watchdog, from proof of progress: this loop turns, and the writer has done a job since
-/// the last ping (or waits for somebody's lock, which counts as progress).
-struct Watchdog {
-    every: Duration,
-    next: Instant,
-    seen: u64,
-}
-
-impl Watchdog {
-    fn new(at: Instant) -> Option<Self> {
-        let limit = sd_notify::watchdog_enabled()?;
-        Some(Self { every: limit / 4, next: at, seen: u64::MAX })
-    }
-
-    fn turn(&mut self, service: &Service, chores: &mut JoinSet<()>, at: Instant) {
-        if at < self.next {
-            return;
-        }
-        self.next = at + self.every;
-        let progress = service.cx.writer.progress();
-        if progress != self.seen {
-            notify(&[NotifyState::Watchdog]);
-            self.seen = progress;
-            let writer = service.cx.writer.clone();
-            // Whether it is answered shows in the writer's progress.
-            chores.spawn(async move { drop(writer.call(|_| ()).await) });
-        }
-    }
+/// Whether somebody else's lock on the database is at the bottom of it.
+fn is_busy(error: &anyhow::Error) -> bool {
+    error.chain().any(|it| it.downcast_ref::<store::Error>().is_some_and(store::Error::is_busy))
 }
 
 /// Outside of a service manager there is nobody to tell.
-fn notify(states: &[NotifyState<'_>]) {
+pub(super) fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(%error, "cannot notify the service manager");
     }

@@ -1,10 +1,13 @@
 //! The whole step in memory: what `newsfold dedup`, `replay` and the tests run.
 //!
-//! In: texts in order of arrival. Out: a verdict for each. It holds the texts of the window, the index, and a
-//! learner of furniture for each feed; how a body is cut into units is handed in, so that the line and this
-//! engine cut alike.
+//! In: texts in order of arrival. Out: a verdict for each. It holds every text it was given, the index, and a
+//! learner of furniture for each feed; how a body is cut into units is handed in, so that this engine and the
+//! line cut alike. The same order gives the same verdicts.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use serde::Serialize;
 
@@ -13,15 +16,24 @@ use super::{
 };
 use crate::model::{FeedId, TextId, Timestamp};
 
-/// How furniture is found and cut; the line hands in what `normalize` does.
+/// How furniture is found and cut: the functions of the line.
 #[derive(Clone, Copy, Debug)]
 pub struct Furniture {
     /// Hashes of the lines and sentences of a body.
     pub units: fn(&str) -> HashSet<u64>,
     /// A body without the units given.
     pub strip: fn(&str, &HashSet<u64>) -> String,
-    /// In so many kept articles of its feed must a unit stand.
+    /// In so many kept articles of its feed a unit must stand to be furniture.
     pub learned_after: u32,
+}
+
+impl Furniture {
+    /// Cuts nothing: for texts that carry no furniture.
+    pub const NONE: Self = Self {
+        units: |_| HashSet::new(),
+        strip: |body, _| body.to_owned(),
+        learned_after: u32::MAX,
+    };
 }
 
 /// An article as it arrives.
@@ -40,19 +52,19 @@ pub struct Arrival {
 /// What the engine says of one article.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verdict {
-    /// The id this text got: 1, 2, 3 ...
+    /// The id that this text got: 1, 2, 3 ...
     pub text: TextId,
     /// The kept article that it is a copy of.
     pub duplicate_of: Option<TextId>,
-    /// The text that it was compared with, if it is one: the kept article or another copy of it.
-    pub matched: Option<TextId>,
     /// Why, if it is one.
     pub reason: Option<Reason>,
-    /// Between the fingerprints; `None` under eight tokens.
+    /// The text that it was compared with, if it is one: the kept article or another copy of it.
+    pub matched: Option<TextId>,
+    /// Between the fingerprints of those two; `None` under eight tokens.
     pub distance: Option<u32>,
-    /// As in [`Verification::similarity`].
+    /// As in [`Verification::similarity`]; 0 for a kept article.
     pub similarity: f64,
-    /// What decided; without a candidate there is none.
+    /// What decided, if it is one.
     pub evidence: Option<Evidence>,
     /// The nearest candidates that were refused, best first.
     pub refused: Vec<(TextId, Evidence)>,
@@ -61,8 +73,7 @@ pub struct Verdict {
 #[derive(Debug)]
 struct Stored {
     arrival: Arrival,
-    signature: Signature,
-    /// Itself, if it was kept.
+    /// The article that it belongs to; itself, if it was kept.
     kept: TextId,
 }
 
@@ -73,8 +84,23 @@ pub struct Engine {
     furniture: Furniture,
     index: Index,
     texts: Vec<Stored>,
-    units: HashMap<FeedId, HashMap<u64, u32>>,
+    counts: HashMap<FeedId, HashMap<u64, u32>>,
     learned: HashMap<FeedId, HashSet<u64>>,
+}
+
+impl Verdict {
+    fn kept(text: TextId) -> Self {
+        Self {
+            text,
+            duplicate_of: None,
+            reason: None,
+            matched: None,
+            distance: None,
+            similarity: 0.0,
+            evidence: None,
+            refused: Vec::new(),
+        }
+    }
 }
 
 /// Refused candidates that are reported.
@@ -88,7 +114,7 @@ impl Engine {
             furniture,
             index: Index::new(),
             texts: Vec::new(),
-            units: HashMap::new(),
+            counts: HashMap::new(),
             learned: HashMap::new(),
         }
     }
@@ -96,106 +122,150 @@ impl Engine {
     /// Judges the next text and takes it in.
     pub fn judge(&mut self, arrival: Arrival) -> Verdict {
         let text = TextId(self.texts.len() as i64 + 1);
-        let body = self.strip(&arrival);
-        let signature = Signature::of(&Text { title: &arrival.title, body: &body });
-        let mut verdict = self.compare(text, &arrival, &body, &signature);
+        let (verdict, signature) = self.compare(text, &arrival);
         if verdict.duplicate_of.is_none() {
             self.learn(&arrival);
         }
         if self.options.scope != Scope::Off {
             self.index.insert(text, arrival.feed, arrival.at, &signature);
         }
-        verdict.refused.truncate(MAX_REFUSED);
-        self.texts.push(Stored { arrival, signature, kept: verdict.duplicate_of.unwrap_or(text) });
+        self.texts.push(Stored { arrival, kept: verdict.duplicate_of.unwrap_or(text) });
         verdict
     }
 
-    fn compare(
-        &self,
-        text: TextId,
-        arrival: &Arrival,
-        body: &str,
-        signature: &Signature,
-    ) -> Verdict {
+    /// Compares two texts that were judged before, with the furniture known by now.
+    pub fn verify(&self, article: TextId, other: TextId) -> Option<Verification> {
+        let (article, other) = (self.stored(article)?, self.stored(other)?);
+        let bodies = [article, other].map(|stored| self.strip(&stored.arrival));
+        Some(verify(
+            &side(&article.arrival, &bodies[0]),
+            &side(&other.arrival, &bodies[1]),
+            &self.options,
+        ))
+    }
+
+    fn compare(&self, text: TextId, arrival: &Arrival) -> (Verdict, Signature) {
+        let body = self.strip(arrival);
+        let side = side(arrival, &body);
+        let signature = side.signature();
         let since = arrival.at.plus_seconds(-self.options.window_seconds);
         let query = Query { feed: arrival.feed, scope: self.options.scope, since };
-        let side = Side::new(Text { title: &arrival.title, body }, arrival.feed, arrival.at);
-        let mut verdict = Verdict {
-            text,
-            duplicate_of: None,
-            matched: None,
-            reason: None,
-            distance: None,
-            similarity: 0.0,
-            evidence: None,
-            refused: Vec::new(),
-        };
-        for candidate in self.index.candidates(signature, &query) {
-            let found = self.verify(&side, candidate.text);
+        let mut verdict = Verdict::kept(text);
+        for candidate in self.index.candidates(&signature, &query) {
+            let Some(stored) = self.stored(candidate.text) else { continue };
+            let other = self.strip(&stored.arrival);
+            let found = verify(&side, &self::side(&stored.arrival, &other), &self.options);
             if found.is_duplicate {
-                let stored = self.stored(candidate.text);
                 verdict.duplicate_of = Some(stored.kept);
-                verdict.matched = Some(candidate.text);
                 verdict.reason = found.reason;
-                verdict.distance = signature.distance(&stored.signature);
+                verdict.matched = Some(candidate.text);
+                verdict.distance = candidate.distance;
                 verdict.similarity = found.similarity;
                 verdict.evidence = Some(found.evidence);
                 break;
             }
-            verdict.refused.push((candidate.text, found.evidence));
+            if verdict.refused.len() < MAX_REFUSED {
+                verdict.refused.push((candidate.text, found.evidence));
+            }
         }
-        verdict
+        (verdict, signature)
     }
 
-    /// lab only
-    pub fn probe(&self, arrival: &Arrival, other: TextId) -> Verification {
-        let body = self.strip(arrival);
-        self.verify(
-            &Side::new(Text { title: &arrival.title, body: &body }, arrival.feed, arrival.at),
-            other,
-        )
-    }
-    /// lab only
-    pub fn is_candidate(&self, arrival: &Arrival, other: TextId) -> bool {
-        let body = self.strip(arrival);
-        let signature = Signature::of(&Text { title: &arrival.title, body: &body });
-        let since = arrival.at.plus_seconds(-self.options.window_seconds);
-        let query = Query { feed: arrival.feed, scope: self.options.scope, since };
-        self.index.candidates(&signature, &query).iter().any(|candidate| candidate.text == other)
+    fn stored(&self, text: TextId) -> Option<&Stored> {
+        self.texts.get(usize::try_from(text.0 - 1).ok()?)
     }
 
-    /// Compares an article with a text that was judged before.
-    fn verify(&self, side: &Side<'_>, other: TextId) -> Verification {
-        let other = &self.stored(other).arrival;
-        let body = self.strip(other);
-        verify(
-            side,
-            &Side::new(Text { title: &other.title, body: &body }, other.feed, other.at),
-            &self.options,
-        )
-    }
-
-    fn stored(&self, text: TextId) -> &Stored {
-        &self.texts[text.0 as usize - 1]
-    }
-
-    fn strip(&self, arrival: &Arrival) -> String {
+    fn strip<'a>(&self, arrival: &'a Arrival) -> Cow<'a, str> {
         match self.learned.get(&arrival.feed) {
-            Some(learned) if !learned.is_empty() => (self.furniture.strip)(&arrival.body, learned),
-            _ => arrival.body.clone(),
+            Some(learned) => Cow::Owned((self.furniture.strip)(&arrival.body, learned)),
+            None => Cow::Borrowed(&arrival.body),
         }
     }
 
-    /// Counts the units of a kept article: copies teach nothing, or real text would be cut to nothing.
+    /// Counts the units of a kept article: copies teach nothing, or a story that many feeds carry would be cut
+    /// to nothing.
     fn learn(&mut self, arrival: &Arrival) {
-        let counts = self.units.entry(arrival.feed).or_default();
-        let learned = self.learned.entry(arrival.feed).or_default();
+        let counts = self.counts.entry(arrival.feed).or_default();
         for unit in (self.furniture.units)(&arrival.body) {
             let count = counts.entry(unit).or_default();
             *count += 1;
             if *count >= self.furniture.learned_after {
-                learned.insert(unit);
+                self.learned.entry(arrival.feed).or_default().insert(unit);
             }
         }
+    }
+}
+
+fn side<'a>(arrival: &'a Arrival, body: &'a str) -> Side<'a> {
+    Side::new(Text { title: &arrival.title, body }, arrival.feed, arrival.at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FERRY: &str = "The ferry between Holm and Sund will not run on Monday, the harbour office said. \
+        A cracked shaft was found on Saturday evening during an inspection of the vessel. Passengers who \
+        have booked a cabin get their money back within two weeks, and lorries are sent round by the bridge \
+        at Varde. The company hopes to sail again before the weekend, when the regatta brings four thousand \
+        visitors to the island. A second ship cannot be chartered at such short notice, the office added.";
+
+    fn arrival(feed: i64, hour: i64, title: &str, body: &str) -> Arrival {
+        let at = Timestamp::from_unix_seconds(1_790_000_000 + 3600 * hour).unwrap();
+        Arrival { feed: FeedId(feed), title: title.into(), body: body.into(), at }
+    }
+
+    fn judge(engine: &mut Engine, arrivals: &[Arrival]) -> Vec<Option<i64>> {
+        arrivals
+            .iter()
+            .map(|one| engine.judge(one.clone()).duplicate_of.map(|text| text.0))
+            .collect()
+    }
+
+    #[test]
+    fn copies_of_copies_fold_into_the_kept_article() {
+        let mut engine = Engine::new(Options::default(), Furniture::NONE);
+        let cut = &FERRY[..FERRY.find("The company").unwrap()];
+        let arrivals = [
+            arrival(1, 0, "Ferry to Sund cancelled on Monday", FERRY),
+            arrival(2, 1, "Ferry to Sund cancelled on Monday", cut),
+            arrival(3, 2, "No ferry to Sund on Monday", &format!("HOLM (dpx) - {cut}")),
+        ];
+        assert_eq!(judge(&mut engine, &arrivals), [None, Some(1), Some(1)]);
+    }
+
+    #[test]
+    fn scope_and_window_bound_what_is_compared() {
+        let article = arrival(1, 0, "Ferry to Sund cancelled on Monday", FERRY);
+        for (scope, feed, hour, expected) in [
+            (Scope::All, 2, 100, Some(1)),
+            (Scope::All, 2, 169, None),
+            (Scope::Feed, 2, 1, None),
+            (Scope::Feed, 1, 1, Some(1)),
+            (Scope::Off, 1, 1, None),
+        ] {
+            let mut engine = Engine::new(Options { scope, ..Options::default() }, Furniture::NONE);
+            let copy = Arrival {
+                feed: FeedId(feed),
+                ..arrival(1, hour, "Ferry to Sund cancelled on Monday", FERRY)
+            };
+            assert_eq!(
+                judge(&mut engine, &[article.clone(), copy]),
+                [None, expected],
+                "{scope:?} {feed} {hour}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refused_candidate_is_reported_with_its_evidence() {
+        let mut engine = Engine::new(Options::default(), Furniture::NONE);
+        let other =
+            FERRY.replace("Monday", "Friday").replace("Holm", "Skagen").replace("Sund", "Bro");
+        engine.judge(arrival(1, 0, "Ferry to Sund cancelled", &FERRY[..160]));
+        let verdict = engine.judge(arrival(1, 30, "Ferry to Bro cancelled", &other[..162]));
+        assert_eq!(verdict.duplicate_of, None);
+        let json = serde_json::to_value(&verdict).unwrap();
+        assert_eq!(json["refused"][0][1]["test"], "changed_facts", "{json}");
     }
 }

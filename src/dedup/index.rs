@@ -1,27 +1,33 @@
 //! The index: which of a million texts may be the one that this text copies.
 //!
 //! In: signatures of texts as they are judged. Out: for a new signature, the texts worth reading, best first, a
-//! bounded number of them. Three roads lead to a candidate: fingerprints at a small distance (multi-index
-//! hashing: at distance 3 one of four 16-bit bands is equal), shared passages, the same headline. It only
-//! proposes; [`super::verify`] decides.
+//! bounded number of them. Three roads lead to a candidate: a fingerprint at a small distance (at distance 3 and
+//! below, one of its four 16-bit bands is equal), shared passages, the same headline. It only proposes;
+//! [`super::verify`] decides.
 //!
-//! It is a cache of the database: rows are inserted in the order of their ids, and can be cut back to an id when
-//! a transaction rolls back, or cut off at the front when they leave the window. All postings lie in sorted
-//! arrays, each covering one 65,536th of the hash space.
+//! It is a cache of the database: rows come in the order of their ids, can be cut back to an id when a transaction
+//! rolls back, and leave at the front when the window moves on. It stays exact while it is a cache: whatever it
+//! does not know of, it does not propose.
 
 use std::collections::VecDeque;
 
 use super::{Scope, signature::Signature};
 use crate::model::{FeedId, Fingerprint, TextId, Timestamp};
 
+mod postings;
+
+use self::postings::Postings;
+
 /// Furthest Hamming distance at which a fingerprint alone proposes a candidate.
 const MAX_DISTANCE: u32 = 7;
-/// Passages that more texts than this share are furniture or a template, not evidence.
+/// Texts looked at under one passage, headline or band, the newest: what more texts share than these is a
+/// template or furniture, and the true copy is found by what it shares with fewer.
 const MAX_POSTINGS: usize = 64;
 /// Candidates handed out for one text.
 pub const MAX_CANDIDATES: usize = 12;
-/// A text is worth reading from this share of the smaller passage set on.
-const MIN_SHARED: f64 = 0.12;
+/// Share of the smaller text's passages that makes a candidate, from two on: twelve hundredths let all copies of
+/// the labelled set through that were found by passages at all.
+const MIN_SHARED: f32 = 0.12;
 
 /// What a look-up asks for.
 #[derive(Clone, Copy, Debug)]
@@ -34,11 +40,11 @@ pub struct Query {
     pub since: Timestamp,
 }
 
-/// How a candidate was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+/// How a candidate was found: the strongest of its roads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
-    /// Its fingerprint, or its lead's, is near.
+    /// Its fingerprint is near.
     Fingerprint,
     /// It shares passages.
     Passages,
@@ -65,22 +71,20 @@ struct Row {
     feed: FeedId,
     first_seen: Timestamp,
     fingerprint: Fingerprint,
-    lead: Fingerprint,
-    passages: u32,
-    tokens: u32,
     headline: u64,
-    is_dead: bool,
+    passages: u32,
+    is_live: bool,
 }
 
 /// Signatures of the texts in the window.
 #[derive(Debug)]
 pub struct Index {
     rows: VecDeque<Row>,
-    /// Slot of `rows[0]`: slots only grow.
+    /// Slot of `rows[0]`: slots only grow, so that a posting never points at another text than it did.
     first_slot: u32,
     passages: Postings,
     headlines: Postings,
-    bands: [Postings; 8],
+    bands: [Postings; 4],
 }
 
 impl Default for Index {
@@ -95,25 +99,32 @@ impl Index {
         Self {
             rows: VecDeque::new(),
             first_slot: 0,
-            passages: Postings::new(),
-            headlines: Postings::new(),
-            bands: std::array::from_fn(|_| Postings::new()),
+            passages: Postings::new(16),
+            headlines: Postings::new(12),
+            bands: std::array::from_fn(|_| Postings::new(12)),
         }
     }
 
     /// Texts held.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.rows.iter().filter(|row| row.is_live).count()
     }
 
     /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.last_id().is_none()
     }
 
     /// Id of the newest text held.
     pub fn last_id(&self) -> Option<TextId> {
-        self.rows.back().map(|row| row.text)
+        self.rows.iter().rev().find(|row| row.is_live).map(|row| row.text)
+    }
+
+    /// Bytes on the heap, room to grow included.
+    pub fn memory_bytes(&self) -> usize {
+        let postings = self.bands.iter().chain([&self.passages, &self.headlines]);
+        self.rows.capacity() * size_of::<Row>()
+            + postings.map(Postings::memory_bytes).sum::<usize>()
     }
 
     /// Adds a text. Ids must grow; one that does not is ignored.
@@ -133,36 +144,36 @@ impl Index {
             feed,
             first_seen,
             fingerprint: signature.fingerprint,
-            lead: signature.lead,
-            passages: signature.passages.len() as u32,
-            tokens: signature.tokens,
             headline: signature.headline,
-            is_dead: false,
+            passages: signature.passages.len() as u32,
+            is_live: true,
         });
         for passage in &signature.passages {
-            self.passages.insert(*passage, slot);
+            self.passages.insert(*passage, slot, self.first_slot);
         }
         if signature.headline != 0 {
-            self.headlines.insert(signature.headline as u32, slot);
+            self.headlines.insert(headline_key(signature), slot, self.first_slot);
         }
-        for (band, key) in
-            bands(signature).into_iter().enumerate().filter_map(|(at, key)| Some((at, key?)))
-        {
-            self.bands[band].insert(key, slot);
+        for (postings, key) in self.bands.iter_mut().zip(bands(signature)) {
+            if let Some(key) = key {
+                postings.insert(key, slot, self.first_slot);
+            }
         }
     }
 
-    /// Forgets every text with an id greater than `last`: memory follows a transaction that rolled back.
+    /// Forgets every text with an id greater than `last`, or all: memory follows a transaction that rolled back.
     pub fn truncate(&mut self, last: Option<TextId>) {
-        while self.rows.back().is_some_and(|row| last.is_none_or(|last| row.text > last)) {
-            self.rows.pop_back();
-        }
-        self.sweep();
+        let is_kept = |row: &Row| last.is_some_and(|last| row.text <= last);
+        self.rows
+            .iter_mut()
+            .rev()
+            .take_while(|row| !is_kept(row))
+            .for_each(|row| row.is_live = false);
     }
 
     /// Forgets the texts at the front that were first seen before `before`.
     pub fn evict(&mut self, before: Timestamp) {
-        while self.rows.front().is_some_and(|row| row.first_seen < before) {
+        while self.rows.front().is_some_and(|row| row.first_seen < before || !row.is_live) {
             self.rows.pop_front();
             self.first_slot += 1;
         }
@@ -173,129 +184,223 @@ impl Index {
         if query.scope == Scope::Off {
             return Vec::new();
         }
-        let mut found: Vec<(u32, Via)> = Vec::new();
-        self.by_passages(signature, &mut found);
-        for slot in self.headlines.newest(signature.headline as u32) {
-            found.push((slot, Via::Headline));
-        }
-        self.by_fingerprint(signature, &mut found);
-        let mut candidates: Vec<Candidate> = found
-            .iter()
-            .filter_map(|(slot, via)| self.candidate(*slot, *via, signature, query))
+        let is_asked = |row: &Row| {
+            (query.scope == Scope::All || row.feed == query.feed) && row.first_seen >= query.since
+        };
+        let mut found: Vec<(u32, Via, u32)> = self.by_passages(signature);
+        found.extend(self.by_headline(signature));
+        found.extend(self.by_fingerprint(signature));
+        found.sort_unstable();
+        found.dedup_by_key(|(slot, ..)| *slot);
+        let mut ranked: Vec<(f32, Candidate)> = found
+            .into_iter()
+            .filter_map(|(slot, via, shared)| Some((self.row(slot)?, via, shared)))
+            .filter(|(row, ..)| is_asked(row))
+            .map(|(row, via, shared)| rank(row, via, shared, signature))
             .collect();
-        candidates.sort_by_key(|candidate| (candidate.text, candidate.via != Via::Passages));
-        candidates.dedup_by_key(|candidate| candidate.text);
-        candidates.sort_by_key(|candidate| {
-            (
-                candidate.via == Via::Headline,
-                candidate.distance.unwrap_or(64),
-                std::cmp::Reverse(candidate.text),
-            )
+        ranked.sort_unstable_by(|(one, left), (other, right)| {
+            other.total_cmp(one).then(right.text.cmp(&left.text))
         });
-        candidates.truncate(MAX_CANDIDATES);
-        candidates
+        ranked.truncate(MAX_CANDIDATES);
+        ranked.into_iter().map(|(_, candidate)| candidate).collect()
     }
 
     fn row(&self, slot: u32) -> Option<&Row> {
-        self.rows.get(slot.checked_sub(self.first_slot)? as usize).filter(|row| !row.is_dead)
+        self.rows.get(slot.checked_sub(self.first_slot)? as usize).filter(|row| row.is_live)
     }
 
-    fn candidate(
-        &self,
-        slot: u32,
-        via: Via,
-        signature: &Signature,
-        query: &Query,
-    ) -> Option<Candidate> {
-        let row = self.row(slot)?;
-        let is_in_scope = query.scope == Scope::All || row.feed == query.feed;
-        let is_near = via != Via::Fingerprint
-            || row.fingerprint.distance(signature.fingerprint) <= MAX_DISTANCE
-            || row.lead.distance(signature.lead) <= MAX_DISTANCE;
-        let is_same = via != Via::Headline || row.headline == signature.headline;
-        let has_distance = row.tokens.min(signature.tokens) >= super::signature::MIN_TOKENS;
-        (is_in_scope && is_near && is_same && row.first_seen >= query.since).then(|| Candidate {
-            text: row.text,
-            distance: has_distance.then(|| row.fingerprint.distance(signature.fingerprint)),
-            shared_passages: 0,
-            via,
-        })
-    }
-
-    fn by_passages(&self, signature: &Signature, found: &mut Vec<(u32, Via)>) {
-        let mut hits: Vec<u32> =
-            signature.passages.iter().flat_map(|passage| self.passages.newest(*passage)).collect();
+    fn by_passages(&self, signature: &Signature) -> Vec<(u32, Via, u32)> {
+        let mut hits = Vec::new();
+        for passage in &signature.passages {
+            hits.extend(self.passages.newest(*passage, MAX_POSTINGS));
+        }
         hits.sort_unstable();
-        for hits in hits.chunk_by(|left, right| left == right) {
-            let Some(row) = self.row(hits[0]) else { continue };
-            let smaller = f64::from(row.passages.min(signature.passages.len() as u32));
-            let is_enough = hits.len() >= 2 || smaller < 8.0;
-            if is_enough && hits.len() as f64 >= MIN_SHARED * smaller {
-                found.push((hits[0], Via::Passages));
-            }
-        }
+        let runs = hits.chunk_by(|left, right| left == right);
+        runs.map(|run| (run[0], run.len() as u32))
+            .filter(|(slot, shared)| {
+                self.row(*slot).is_some_and(|row| is_enough(*shared, row, signature))
+            })
+            .map(|(slot, shared)| (slot, Via::Passages, shared))
+            .collect()
     }
 
-    fn by_fingerprint(&self, signature: &Signature, found: &mut Vec<(u32, Via)>) {
-        for (band, key) in bands(signature).into_iter().enumerate() {
-            let Some(key) = key else { continue };
-            found.extend(self.bands[band].newest(key).map(|slot| (slot, Via::Fingerprint)));
-        }
+    fn by_headline<'a>(
+        &'a self,
+        signature: &'a Signature,
+    ) -> impl Iterator<Item = (u32, Via, u32)> + 'a {
+        self.headlines
+            .newest(headline_key(signature), MAX_POSTINGS)
+            .filter(|slot| self.row(*slot).is_some_and(|row| row.headline == signature.headline))
+            .map(|slot| (slot, Via::Headline, 0))
     }
 
-    fn sweep(&mut self) {
-        let (first, end) = (self.first_slot, self.first_slot + self.rows.len() as u32);
-        for postings in self.bands.iter_mut().chain([&mut self.passages, &mut self.headlines]) {
-            postings.keep(first, end);
-        }
+    fn by_fingerprint<'a>(
+        &'a self,
+        signature: &'a Signature,
+    ) -> impl Iterator<Item = (u32, Via, u32)> + 'a {
+        let is_near = |slot: &u32| {
+            self.row(*slot)
+                .is_some_and(|row| row.fingerprint.distance(signature.fingerprint) <= MAX_DISTANCE)
+        };
+        self.bands
+            .iter()
+            .zip(bands(signature))
+            .filter_map(|(postings, key)| Some(postings.newest(key?, MAX_POSTINGS)))
+            .flatten()
+            .filter(is_near)
+            .map(|slot| (slot, Via::Fingerprint, 0))
     }
 }
 
-/// Four 16-bit bands of the fingerprint and four of the lead, spread over 32 bits as keys.
-fn bands(signature: &Signature) -> [Option<u32>; 8] {
+/// Two passages and [`MIN_SHARED`] of the smaller set; of a set of few, one.
+fn is_enough(shared: u32, row: &Row, signature: &Signature) -> bool {
+    let smaller = row.passages.min(signature.passages.len() as u32);
+    (shared >= 2 || smaller < 8) && shared as f32 >= MIN_SHARED * smaller as f32
+}
+
+/// The candidate with its rank: the likely share of copied text, and a quarter more under the same headline.
+fn rank(row: &Row, via: Via, shared: u32, signature: &Signature) -> (f32, Candidate) {
+    let has_distance = row.fingerprint.0 != 0 && signature.fingerprint.0 != 0;
+    let distance = has_distance.then(|| row.fingerprint.distance(signature.fingerprint));
+    let smaller = row.passages.min(signature.passages.len() as u32).max(1);
+    let by_passages = shared as f32 / smaller as f32;
+    let by_distance = 1.0 - distance.unwrap_or(64) as f32 / 16.0;
+    let headline = if row.headline == signature.headline { 0.25 } else { 0.0 };
+    let candidate = Candidate { text: row.text, distance, shared_passages: shared, via };
+    (by_passages.max(by_distance).max(0.0) + headline, candidate)
+}
+
+fn headline_key(signature: &Signature) -> u32 {
+    (signature.headline >> 32) as u32
+}
+
+/// Four 16-bit bands of the fingerprint, as the upper half of a key.
+fn bands(signature: &Signature) -> [Option<u32>; 4] {
+    let fingerprint = signature.fingerprint.0;
     std::array::from_fn(|band| {
-        let of = if band < 4 { signature.fingerprint } else { signature.lead };
-        let key = (of.0 >> (16 * (band % 4))) as u32 & 0xffff;
-        (of.0 != 0).then_some(key << 16)
+        (fingerprint != 0).then_some(((fingerprint >> (16 * band)) as u32 & 0xffff) << 16)
     })
 }
 
-/// Sorted arrays of (hash, slot), one for each value of a hash's upper half.
-#[derive(Debug)]
-struct Postings {
-    shards: Vec<Vec<u64>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
 
-impl Postings {
-    fn new() -> Self {
-        Self { shards: vec![Vec::new(); 1 << 16] }
+    const FEED: FeedId = FeedId(1);
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::from_unix_seconds(1_790_000_000 + 3600 * hour).unwrap()
     }
 
-    fn insert(&mut self, hash: u32, slot: u32) {
-        let posting = u64::from(hash) << 32 | u64::from(slot);
-        let shard = &mut self.shards[(hash >> 16) as usize];
-        let at = shard.partition_point(|other| *other < posting);
-        if shard.len() == shard.capacity() {
-            shard.reserve_exact(shard.len() / 4 + 4);
+    fn query() -> Query {
+        Query { feed: FEED, scope: Scope::All, since: Timestamp::MIN }
+    }
+
+    fn signature(fingerprint: u64, headline: u64, passages: &[u32]) -> Signature {
+        Signature {
+            fingerprint: Fingerprint(fingerprint),
+            headline,
+            passages: passages.into(),
+            tokens: 100,
         }
-        shard.insert(at, posting);
     }
 
-    /// Slots under a hash, the newest [`MAX_POSTINGS`] of them.
-    fn newest(&self, hash: u32) -> impl Iterator<Item = u32> + '_ {
-        let shard = &self.shards[(hash >> 16) as usize];
-        let start = shard.partition_point(|posting| (*posting >> 32) as u32 <= hash);
-        shard[..start]
-            .iter()
-            .rev()
-            .take_while(move |posting| (**posting >> 32) as u32 == hash)
-            .take(MAX_POSTINGS)
-            .map(|posting| *posting as u32)
+    fn found(index: &Index, signature: &Signature) -> Vec<i64> {
+        index.candidates(signature, &query()).iter().map(|candidate| candidate.text.0).collect()
     }
 
-    fn keep(&mut self, first: u32, end: u32) {
-        for shard in &mut self.shards {
-            shard.retain(|posting| (first..end).contains(&(*posting as u32)));
+    #[test]
+    fn each_road_leads_to_a_candidate() {
+        let mut index = Index::new();
+        let passages: Vec<u32> = (1..=20).map(|n| n * 0x0bad_cafe).collect();
+        index.insert(TextId(1), FEED, at(0), &signature(0xff00_ff00_ff00_ff00, 7 << 32, &passages));
+        index.insert(
+            TextId(2),
+            FEED,
+            at(0),
+            &signature(0x0123_4567_89ab_cdef, 9 << 32, &[1, 2, 3]),
+        );
+        for (probe, expected) in [
+            (signature(0xff00_ff00_ff00_ff03, 0, &[]), vec![1]),
+            (signature(0x5555_5555_5555_5555, 0, &passages[..3]), vec![1]),
+            (signature(0x5555_5555_5555_5555, 9 << 32, &[]), vec![2]),
+            (signature(0x5555_5555_5555_5555, 0, &[5, 6, 7]), vec![]),
+        ] {
+            assert_eq!(found(&index, &probe), expected, "{probe:?}");
+        }
+    }
+
+    #[test]
+    fn empty_texts_meet_nobody() {
+        let mut index = Index::new();
+        let empty = Signature::default();
+        index.insert(TextId(1), FEED, at(0), &empty);
+        assert!(found(&index, &empty).is_empty());
+    }
+
+    #[test]
+    fn scope_and_window_are_kept() {
+        let mut index = Index::new();
+        let text = signature(77, 7 << 32, &[1, 2, 3]);
+        index.insert(TextId(1), FeedId(1), at(0), &text);
+        index.insert(TextId(2), FeedId(2), at(5), &text);
+        for (feed, scope, since, expected) in [
+            (1, Scope::All, 0, 2),
+            (1, Scope::All, 1, 1),
+            (1, Scope::Feed, 0, 1),
+            (1, Scope::Feed, 1, 0),
+            (1, Scope::Off, 0, 0),
+        ] {
+            let query = Query { feed: FeedId(feed), scope, since: at(since) };
+            assert_eq!(index.candidates(&text, &query).len(), expected, "{feed} {scope:?} {since}");
+        }
+    }
+
+    #[test]
+    fn a_crowd_of_equals_stays_bounded() {
+        let mut index = Index::new();
+        let text = signature(77, 7 << 32, &[1, 2, 3, 1 << 20]);
+        for id in 1..=3000 {
+            index.insert(TextId(id), FEED, at(0), &text);
+        }
+        let candidates = index.candidates(&text, &query());
+        assert_eq!(candidates.len(), MAX_CANDIDATES);
+        assert_eq!(candidates[0].text, TextId(3000));
+    }
+
+    proptest! {
+        /// Whatever was inserted, rolled back and evicted, a text is found exactly while it is held.
+        #[test]
+        fn the_index_holds_what_the_list_holds(steps in prop::collection::vec((0u8..10, 0u32..40), 1..200)) {
+            let mut index = Index::new();
+            let mut held: VecDeque<(i64, i64, u32)> = VecDeque::new();
+            let mut id = 0;
+            for (hour, (kind, value)) in steps.into_iter().enumerate() {
+                let hour = hour as i64;
+                match kind {
+                    8 => {
+                        let last = held.get(value as usize).map(|(id, ..)| *id);
+                        index.truncate(last.map(TextId));
+                        held.retain(|(id, ..)| last.is_some_and(|last| *id <= last));
+                    }
+                    9 => {
+                        let before = hour - i64::from(value);
+                        index.evict(at(before));
+                        held.retain(|(_, seen, _)| *seen >= before);
+                    }
+                    _ => {
+                        id += 1;
+                        index.insert(TextId(id), FEED, at(hour), &signature(0, u64::from(value + 1) << 32, &[]));
+                        held.push_back((id, hour, value));
+                    }
+                }
+                prop_assert_eq!(index.len(), held.len());
+                prop_assert_eq!(index.last_id(), held.back().map(|(id, ..)| TextId(*id)));
+                let expected: Vec<i64> =
+                    held.iter().rev().filter(|(.., key)| *key == value).map(|(id, ..)| *id).take(MAX_CANDIDATES).collect();
+                prop_assert_eq!(found(&index, &signature(0, u64::from(value + 1) << 32, &[])), expected);
+            }
         }
     }
 }

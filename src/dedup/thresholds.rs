@@ -1,12 +1,13 @@
 //! The constants of the rule that were set by looking at data. docs/duplicates.md gives the reason for each and
 //! shows how the results move when it is moved.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The constants of the rule. Shares are of 1.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Thresholds {
-    /// Most of it: the share of a headline, of an opening, and of a text where one of the two agrees.
+    /// Most of it: the share of a headline or of an opening that makes it agree, and of a text that must be
+    /// copied where one of the two agrees.
     pub most: f64,
     /// Share of the shorter text that must be copied where headline and opening both agree.
     pub marked: f64,
@@ -22,14 +23,13 @@ pub struct Thresholds {
     pub changed_few: f64,
     /// Texts with fewer tokens are short.
     pub short: u32,
-    /// Hours from which on a text of the same feed may be the next issue of a series.
+    /// Hours from which on a text of the same feed may be the next issue of a series, and up to which a headline
+    /// alone decides.
     pub series_hours: f64,
     /// Texts with fewer tokens are judged by their headline alone.
     pub min_tokens: u32,
     /// A headline with fewer tokens decides nothing alone.
     pub min_headline: u32,
-    /// Hours apart within which a headline alone decides.
-    pub headline_hours: f64,
 }
 
 impl Default for Thresholds {
@@ -40,13 +40,12 @@ impl Default for Thresholds {
             nearly_all: 0.9,
             both_ways: 0.75,
             changed: 0.25,
-            changed_some: 0.12,
+            changed_some: 0.15,
             changed_few: 0.05,
             short: 60,
-            series_hours: 18.0,
+            series_hours: 24.0,
             min_tokens: 12,
             min_headline: 4,
-            headline_hours: 72.0,
         }
     }
 }

@@ -248,7 +248,7 @@ fn decide(seen: &Evidence, limits: &Thresholds) -> (Test, Option<f64>, bool) {
     if seen.tokens[0] < limits.min_tokens {
         let decides = seen.headline >= 1.0
             && seen.headline_tokens >= limits.min_headline
-            && seen.hours_apart <= limits.headline_hours
+            && seen.hours_apart <= limits.series_hours
             && !seen.is_same_feed;
         return (Test::FewWords, None, decides);
     }

@@ -96,6 +96,12 @@ pub enum Error {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// Nothing was asked: a page redirects to a host whose robots.txt forbids it.
+    #[error("robots.txt of {host} forbids this page")]
+    Robots {
+        /// The host as it stands in the URL.
+        host: String,
+    },
     /// Nothing was asked: the origin has told another feed (429) to leave it alone until then.
     #[error("{origin} is not to be asked before {until}")]
     Held {
@@ -137,6 +143,7 @@ impl Error {
             Self::Protocol { .. } => "protocol",
             Self::Credentials(_) => "credentials",
             Self::File { .. } => "file",
+            Self::Robots { .. } => "robots_txt",
             Self::Held { .. } => "held",
         }
     }

@@ -230,6 +230,8 @@ fn http_date(text: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const NOW: &str = "2026-11-24T09:15:00Z";
@@ -346,5 +348,33 @@ mod tests {
             ("retry-after", "Tue, 24 Nov 2026 10:25:00 GMT"),
         ];
         assert_eq!(RetryAfter::of(&headers(&ahead), now).unwrap().seconds, 4_200);
+    }
+
+    proptest! {
+        #[test]
+        fn no_field_panics_or_breaks_a_bound(
+            fields in proptest::collection::vec((0_usize..7, proptest::collection::vec(any::<u8>(), 0..40)), 0..8),
+            number in any::<i64>(),
+        ) {
+            let now: Timestamp = NOW.parse().unwrap();
+            let names = ["etag", "last-modified", "cache-control", "age", "expires", "date", "retry-after"];
+            let mut response = HeaderMap::new();
+            for (name, value) in fields {
+                if let Ok(value) = HeaderValue::from_bytes(&value) {
+                    response.append(names[name], value);
+                }
+            }
+            response.append("retry-after", HeaderValue::from(number));
+            response.append("cache-control", format!("max-age={number}").parse().unwrap());
+            let _ = Freshness::of(&response, now);
+            prop_assert!(RetryAfter::of(&response, now).unwrap().seconds <= MAX_RETRY_AFTER_SECONDS);
+            let validators = Validators::of("u", &response);
+            let mut request = HeaderMap::new();
+            validators.apply(&mut request);
+            prop_assert_eq!(request.len(), usize::from(validators.etag.is_some()) + usize::from(validators.last_modified.is_some()));
+            if let Some(sent) = request.get(header::IF_NONE_MATCH) {
+                prop_assert_eq!(sent.as_bytes(), response[header::ETAG].as_bytes());
+            }
+        }
     }
 }

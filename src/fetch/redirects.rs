@@ -11,12 +11,12 @@ use tokio::sync::SemaphorePermit;
 use url::Url;
 
 use super::{
-    Error, Fetched, Freshness, Hop, Received, Request, RetryAfter, Shared, Slot, StatusError,
-    Validators,
+    Error, Fetched, Freshness, Hop, Purpose, Received, Request, RetryAfter, Shared, Slot,
+    StatusError, Validators,
     access::Access,
     client::Key,
     exchange::{self, Deadline},
-    guard, headers, origin,
+    guard, headers, origin, robots,
 };
 
 /// A 429 without a Retry-After closes its origin this long, in seconds.
@@ -51,10 +51,28 @@ pub(super) async fn follow(shared: &Shared, mut request: Request<'_>) -> Result<
         }
         let target = redirect_target(&url, answer.response.headers())?;
         drop(answer);
-        chain.push(Hop { status, url: url.into() });
+        chain.push(Hop { status, url: url.as_str().to_owned() });
         check_chain(&chain, &target, shared.options.max_redirects)?;
+        if request.purpose == Purpose::Page && origin(&target) != origin(&url) {
+            obey_robots(shared, &request, &target, &mut deadline).await?;
+        }
         url = target;
     }
+}
+
+/// A page that has moved to another host is that host's to allow.
+async fn obey_robots(
+    shared: &Shared,
+    request: &Request<'_>,
+    target: &Url,
+    deadline: &mut Deadline,
+) -> Result<(), Error> {
+    // Boxed, because asking for robots.txt may follow redirects itself.
+    let asked = Box::pin(robots::allows(shared, target, request.options, request.now));
+    if deadline.pause(asked).await? {
+        return Ok(());
+    }
+    Err(Error::Robots { host: target.host_str().unwrap_or_default().to_owned() })
 }
 
 /// One request for `url`, once everything allows it.
@@ -216,6 +234,7 @@ fn check_chain(chain: &[Hop], target: &Url, max_redirects: usize) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use reqwest::header::HeaderValue;
 
     use super::*;
@@ -251,5 +270,20 @@ mod tests {
         assert!(check_chain(&chain, &url("http://c/"), 2).is_ok());
         assert!(check_chain(&chain, &url("http://a/"), 9).is_err());
         assert!(check_chain(&chain, &url("http://c/"), 1).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_location_leads_out_of_http(location in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let mut fields = HeaderMap::new();
+            if let Ok(location) = HeaderValue::from_bytes(&location) {
+                fields.insert(LOCATION, location);
+            }
+            if let Ok(target) = redirect_target(&Url::parse("https://a.example/x").unwrap(), &fields) {
+                prop_assert!(matches!(target.scheme(), "http" | "https"));
+                prop_assert!(target.username().is_empty() && target.password().is_none());
+                prop_assert!(target.fragment().is_none() && target.host().is_some());
+            }
+        }
     }
 }

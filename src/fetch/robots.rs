@@ -6,12 +6,11 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use url::Url;
 
-use super::{Error, FetchOptions, Fetcher, Purpose, Request, origin};
+use super::{Error, FetchOptions, Fetcher, Purpose, Request, Shared, origin, redirects};
 use crate::model::Timestamp;
 
 /// The name by which a robots.txt addresses us.
@@ -207,58 +206,57 @@ impl Fetcher {
         now: Timestamp,
     ) -> Result<bool, Error> {
         let url = Url::parse(url).map_err(|error| Error::InvalidUrl(error.to_string()))?;
-        let origin = origin(&url);
-        if let Some(rules) = self.0.robots.get(&origin, now) {
-            return Ok(rules.allow(&url));
-        }
-        let (rules, seconds) = self.ask_robots(&origin, options, now).await?;
-        let rules = Arc::new(rules);
-        self.0.robots.put(origin, Arc::clone(&rules), now.plus_seconds(seconds), now);
-        Ok(rules.allow(&url))
+        allows(&self.0, &url, options, now).await
     }
+}
 
-    async fn ask_robots(
-        &self,
-        origin: &str,
-        options: &FetchOptions,
-        now: Timestamp,
-    ) -> Result<(Rules, i64), Error> {
-        // The feed's credentials and headers are for the feed.
-        let options = FetchOptions {
-            credentials: None,
-            headers: Vec::new(),
-            timeout: options.timeout.min(Duration::from_secs(30)),
-            ..options.clone()
-        };
-        let robots_url = format!("{origin}/robots.txt");
-        let request = Request {
-            url: &robots_url,
-            validators: None,
-            options: &options,
-            purpose: Purpose::Robots,
-            now,
-            slot: None,
-        };
-        match self.fetch(request).await {
-            Ok(fetched) => {
-                let decoded = fetched
-                    .body
-                    .map_or_else(|| Ok(Vec::new()), |body| body.decode(options.max_body));
-                Ok((
-                    decoded.map_or_else(|_| Rules::allow_all(), |bytes| Rules::parse(&bytes)),
-                    KEPT_SECONDS,
-                ))
-            }
-            Err(error @ (Error::InvalidUrl(_) | Error::ForbiddenAddress { .. })) => Err(error),
-            Err(error) if error.status().is_some_and(|status| status < 500 && status != 429) => {
-                Ok((Rules::allow_all(), KEPT_SECONDS))
-            }
-            // RFC 9309 (2.3.1.2): too many redirects count as no file.
-            Err(Error::TooManyRedirects { .. } | Error::BadRedirect(_)) => {
-                Ok((Rules::allow_all(), KEPT_SECONDS))
-            }
-            Err(_) => Ok((Rules::disallow_all(), RETRY_SECONDS)),
+/// As [`Fetcher::may_fetch_page`]; also asked where a page redirects to another host.
+pub(super) async fn allows(
+    shared: &Shared,
+    url: &Url,
+    options: &FetchOptions,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let origin = origin(url);
+    if let Some(rules) = shared.robots.get(&origin, now) {
+        return Ok(rules.allow(url));
+    }
+    let (rules, seconds) = ask(shared, &origin, options, now).await?;
+    let rules = Arc::new(rules);
+    shared.robots.put(origin, Arc::clone(&rules), now.plus_seconds(seconds), now);
+    Ok(rules.allow(url))
+}
+
+async fn ask(
+    shared: &Shared,
+    origin: &str,
+    options: &FetchOptions,
+    now: Timestamp,
+) -> Result<(Rules, i64), Error> {
+    // The feed's credentials and headers are for the feed.
+    let options = FetchOptions { credentials: None, headers: Vec::new(), ..options.clone() };
+    let url = format!("{origin}/robots.txt");
+    let purpose = Purpose::Robots;
+    let request =
+        Request { url: &url, validators: None, options: &options, purpose, now, slot: None };
+    match redirects::follow(shared, request).await {
+        Ok(fetched) => {
+            let body = fetched.body.map(|body| body.decode(options.max_body));
+            let rules = match body {
+                Some(Ok(bytes)) => Rules::parse(&bytes),
+                _ => Rules::allow_all(),
+            };
+            Ok((rules, KEPT_SECONDS))
         }
+        Err(error @ (Error::InvalidUrl(_) | Error::ForbiddenAddress { .. })) => Err(error),
+        Err(error) if error.status().is_some_and(|status| status < 500 && status != 429) => {
+            Ok((Rules::allow_all(), KEPT_SECONDS))
+        }
+        // RFC 9309 (2.3.1.2): too many redirects count as no file.
+        Err(Error::TooManyRedirects { .. } | Error::BadRedirect(_)) => {
+            Ok((Rules::allow_all(), KEPT_SECONDS))
+        }
+        Err(_) => Ok((Rules::disallow_all(), RETRY_SECONDS)),
     }
 }
 

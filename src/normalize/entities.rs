@@ -97,10 +97,10 @@ pub(super) fn windows_1252(byte: u8) -> char {
 fn read_name(bytes: &[u8]) -> Option<Reference> {
     let end = bytes.iter().take(MAX_NAME).take_while(|b| b.is_ascii_alphanumeric()).count();
     let name = std::str::from_utf8(&bytes[..end]).ok()?;
-    if bytes.get(end) == Some(&b';') {
-        if let Some(found) = look_up(name) {
-            return Some(Reference { value: found.value, length: end + 1 });
-        }
+    if bytes.get(end) == Some(&b';')
+        && let Some(found) = look_up(name)
+    {
+        return Some(Reference { value: found.value, length: end + 1 });
     }
     // `&nbsp2026` and `&copy 2026` are references, `&copying` and `?a=1&copy=2` are not.
     let found = (2..=name.len().min(6))

@@ -63,7 +63,10 @@ fn keep_weak_inside(kinds: &mut [Option<&'static str>]) {
     let top = kinds.iter().take_while(|kind| kind.is_some()).count();
     let bottom = kinds.len() - kinds.iter().rev().take_while(|kind| kind.is_some()).count();
     if top < bottom {
-        kinds[top..bottom].iter_mut().filter(|kind| **kind == Some("player")).for_each(|k| *k = None);
+        kinds[top..bottom]
+            .iter_mut()
+            .filter(|kind| **kind == Some("player"))
+            .for_each(|k| *k = None);
     }
 }
 
@@ -121,7 +124,8 @@ fn kind_of_line(text: &str, title: &str) -> Option<&'static str> {
     }
     let kind = kind_of(text).or_else(|| kind_beside_title(text, title))?;
     // A list of the article's own may name a photograph or an advertisement.
-    (!is_item || !matches!(kind, "ad" | "player" | "photo" | "reporters" | "agency")).then_some(kind)
+    (!is_item || !matches!(kind, "ad" | "player" | "photo" | "reporters" | "agency"))
+        .then_some(kind)
 }
 
 /// A row of a table, or links set off by bars: all of them are furniture.
@@ -172,12 +176,16 @@ fn kind_beside_title(text: &str, title: &str) -> Option<&'static str> {
 }
 
 fn is_opening_quote(character: char) -> bool {
-    matches!(character, '"' | '“' | '„' | '«' | '‹' | '‘' | '\'' | '「' | '『' | '》' | '”' | '–' | '—')
+    matches!(
+        character,
+        '"' | '“' | '„' | '«' | '‹' | '‘' | '\'' | '「' | '『' | '》' | '”' | '–' | '—'
+    )
 }
 
 /// `[...]`, `(…)`: text was left out here.
 fn is_ellipsis(text: &str) -> bool {
-    let inside = text.trim().trim_matches(|c: char| matches!(c, '[' | ']' | '(' | ')' | '［' | '］'));
+    let inside =
+        text.trim().trim_matches(|c: char| matches!(c, '[' | ']' | '(' | ')' | '［' | '］'));
     inside.len() < text.trim().len()
         && !inside.is_empty()
         && inside.chars().all(|c| matches!(c, '.' | '…' | ' ' | '·' | '。'))
@@ -185,8 +193,14 @@ fn is_ellipsis(text: &str) -> bool {
 
 /// A line with a copyright sign, and the sign is not what it talks about.
 fn is_copyright(text: &str) -> bool {
+<<<<<<< HEAD
     let sign = if text.is_ascii() { None } else { text.find(['©', 'ⓒ', 'Ⓒ']) };
     let Some(at) = sign.or_else(|| written_sign(text)) else { return false };
+=======
+    let Some(at) = text.find(['©', 'ⓒ', 'Ⓒ']).or_else(|| written_sign(text)) else {
+        return false;
+    };
+>>>>>>> main
     let before = fold::words(&text[..at]);
     let behind = text[at..].trim_start_matches(['©', 'ⓒ', 'Ⓒ', ' ', '(', ')', 'c', 'C']);
     before == 0
@@ -211,7 +225,8 @@ fn is_agency(text: &str) -> bool {
     if guards::is(&whole, Class::Agency) {
         return is_set_apart(text, &whole);
     }
-    let mut parts = inside.split(['/', ',', '-', '–', '&', '،', '、', ';']).map(|part| Folded::of(part).text);
+    let mut parts =
+        inside.split(['/', ',', '-', '–', '&', '،', '、', ';']).map(|part| Folded::of(part).text);
     let Some(first) = parts.next() else { return false };
     let is_author = |part: &str| part.chars().count() <= 3 && part.chars().all(char::is_alphabetic);
     guards::is(&first, Class::Agency)
@@ -224,7 +239,9 @@ fn is_set_apart(text: &str, folded: &str) -> bool {
     let text = text.trim();
     text.starts_with(['(', '（', '[', '【', '/', '-', '–'])
         || text.contains('/')
-        || (folded.chars().count() >= 5 && !text.starts_with(char::is_lowercase) && !text.ends_with(['!', '?', ',', ':']))
+        || (folded.chars().count() >= 5
+            && !text.starts_with(char::is_lowercase)
+            && !text.ends_with(['!', '?', ',', ':']))
 }
 
 /// `Facebook Twitter WhatsApp`: channels and nothing else, two or more.
@@ -293,7 +310,9 @@ fn end_of(text: &str) -> Option<(usize, &'static str)> {
         .kind_of(sentence)
         .filter(|kind| !matches!(*kind, "player" | "ad" | "comments" | "cookie" | "photo"))
         .or_else(|| is_copyright(sentence).then_some("copyright"))
-        .or_else(|| (sentence.starts_with(['(', '（']) && is_agency(sentence)).then_some("agency"))?;
+        .or_else(|| {
+            (sentence.starts_with(['(', '（']) && is_agency(sentence)).then_some("agency")
+        })?;
     Some((start, kind))
 }
 
@@ -349,8 +368,13 @@ fn keep_verse(body: &Lines, kinds: &mut [Option<&'static str>]) {
 fn leaves_enough(body: &Lines, kinds: &[Option<&'static str>]) -> bool {
     let length = |line: &Line| line.end - line.start;
     let total: usize = body.lines.iter().map(length).sum();
-    let left: usize =
-        body.lines.iter().zip(kinds).filter(|(_, kind)| kind.is_none()).map(|(line, _)| length(line)).sum();
+    let left: usize = body
+        .lines
+        .iter()
+        .zip(kinds)
+        .filter(|(_, kind)| kind.is_none())
+        .map(|(line, _)| length(line))
+        .sum();
     left >= MIN_LEFT || left * 2 >= total
 }
 
@@ -360,7 +384,8 @@ fn cut_learned_ends(body: &mut Lines, is_learned: &dyn Fn(&str) -> bool, cuts: &
         let text = body.get(&line);
         let mut kept = text.len();
         while let Some(start) = last_sentence(&text[..kept]).filter(|start| *start >= MIN_LEFT) {
-            if !is_learned(text[start..kept].trim()) || text[start..].starts_with(is_opening_quote) {
+            if !is_learned(text[start..kept].trim()) || text[start..].starts_with(is_opening_quote)
+            {
                 break;
             }
             kept = start;
@@ -379,7 +404,8 @@ fn cut_learned_ends(body: &mut Lines, is_learned: &dyn Fn(&str) -> bool, cuts: &
     let mut start = 0;
     for sentence in sentences(text) {
         let rest = text.len() - start - sentence.len();
-        if !is_learned(sentence.trim()) || rest < MIN_LEFT || sentence.starts_with(is_opening_quote) {
+        if !is_learned(sentence.trim()) || rest < MIN_LEFT || sentence.starts_with(is_opening_quote)
+        {
             break;
         }
         start += sentence.len();

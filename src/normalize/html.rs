@@ -435,7 +435,7 @@ fn settle(text: &mut Lines) {
         compose(text);
     }
     if memchr2(b'<', b'&', text.text.as_bytes()).is_some() {
-        rewrite(text, |line, out| disarm(line, out));
+        rewrite(text, disarm);
     }
 }
 

@@ -99,7 +99,8 @@ pub fn normalize(
 pub fn with_page(mut article: Article, page: Page) -> Article {
     article.author = article.author.or(page.author);
     article.language = article.language.or(page.language);
-    article.url = article.url.or(page.canonical_url);
+    // A canonical link to the front page is a mistake of the page's template.
+    article.url = page.canonical_url.filter(|url| names_a_page(url)).or(article.url);
     if article.published_at.is_none() && page.published_at.is_some() {
         article.published_at = page.published_at;
         article.published_source = Some(PublishedSource::Published);
@@ -115,10 +116,17 @@ pub fn with_page(mut article: Article, page: Page) -> Article {
         article.body = page.body;
         article.word_count = words;
         article.body_source = BodySource::Page;
-        article.cuts = page.cuts;
+        article.cuts.retain(|cut| cut.place == "title");
+        article.cuts.extend(page.cuts);
     }
     article.content_hash = content_hash(&article.title, &article.body);
     article
+}
+
+/// Whether a link has a path or a query.
+fn names_a_page(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest).trim_end_matches('/');
+    rest.contains(['/', '?'])
 }
 
 /// Equal for two articles between which a reader sees no difference.

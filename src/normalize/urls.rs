@@ -1,8 +1,6 @@
-//! Links as they are stored: absolute http(s), out of redirectors, without what only counts readers.
+//! Links as they are stored: http(s) only, the target where a redirector names it, no parameters that only track.
 //!
-//! In: the links of an entry or page. Out: the one to keep. A redirector is seen through only where its target stands
-//! in the link itself; nothing is asked. Parameters go by a maintained list (data/parameters.txt); every other one
-//! may name the page, and stays.
+//! The rest of a link stays byte for byte: servers may tell `%7E` from `~` and `?a&b` from `?b&a`.
 
 use std::{collections::HashSet, sync::LazyLock};
 
@@ -10,92 +8,70 @@ use url::Url;
 
 use crate::model::Entry;
 
-/// Bytes of a link; a longer one is no address of an article.
-const MAX_URL: usize = 4_096;
-/// Redirectors that may stand in each other.
-const MAX_HOPS: usize = 4;
+/// Redirectors behind redirectors are followed so far.
+const MAX_REDIRECTORS: usize = 4;
 
-/// The link of an entry: the one before a redirector took its place, else the published one.
+/// The article's page: the publisher's own link where a redirector has taken its place.
 pub(super) fn of_entry(entry: &Entry) -> Option<String> {
-    [&entry.original_url, &entry.url].into_iter().flatten().find_map(|link| clean(link))
+    let clean = |url: &Option<String>| url.as_deref().and_then(clean);
+    clean(&entry.original_url).or_else(|| clean(&entry.url))
 }
 
-/// Cleans one link; `None` where it is not http(s).
-pub(super) fn clean(link: &str) -> Option<String> {
-    if link.len() > MAX_URL {
-        return None;
-    }
-    // Most links need nothing: they are kept as they were published.
-    let mut url = parse(link)?;
-    let mut is_changed = !link.is_ascii() || link.trim().len() != link.len();
-    for _ in 0..MAX_HOPS {
-        let Some(target) = target(&url) else { break };
-        url = target;
-        is_changed = true;
-    }
-    is_changed |= strip(&mut url);
-    Some(if is_changed { url.into() } else { link.to_owned() })
-}
-
-/// An absolute http(s) address with a host and without a password.
-fn parse(link: &str) -> Option<Url> {
-    let url = Url::parse(link.trim()).ok()?;
-    let is_web = matches!(url.scheme(), "http" | "https") && url.host_str().is_some();
-    (is_web && url.password().is_none()).then_some(url)
-}
-
-/// Hosts that redirect, and the parameter that holds the target; a leading dot means any host below.
-const REDIRECTORS: [(&str, &str, &[&str]); 19] = [
-    (".google.*", "/url", &["url", "q"]),
-    (".bing.com", "/news/apiclick.aspx", &["url"]),
-    (".bing.com", "/ck/a", &["u"]),
-    ("l.facebook.com", "/l.php", &["u"]),
-    ("lm.facebook.com", "/l.php", &["u"]),
-    ("l.instagram.com", "/", &["u"]),
-    (".youtube.com", "/redirect", &["q"]),
-    (".reddit.com", "/", &["url"]),
-    ("t.umblr.com", "/redirect", &["z"]),
-    ("slack-redir.net", "/link", &["url"]),
-    (".linkedin.com", "/redir/redirect", &["url"]),
-    (".linkedin.com", "/safety/go", &["url"]),
-    ("vk.com", "/away.php", &["to"]),
-    ("duckduckgo.com", "/l/", &["uddg"]),
-    ("feedproxy.google.com", "/", &["url"]),
-    ("news.url.google.com", "/", &["url"]),
-    ("go.redirectingat.com", "/", &["url"]),
-    ("exit.sc", "/", &["url"]),
-    ("anonym.to", "/", &["url"]),
-];
-
-/// The address that a redirector, a cache or a reader service leads to.
-fn target(url: &Url) -> Option<Url> {
-    let host = url.host_str()?;
-    if let Some(target) = of_cache(url, host) {
-        return Some(target);
-    }
-    let redirects = |(pattern, path, _): &&(&str, &str, &[&str])| {
-        matches_host(pattern, host)
-            && if *path == "/" { pattern.len() > 3 } else { url.path().eq_ignore_ascii_case(path) }
-    };
-    REDIRECTORS.iter().filter(redirects).find_map(|(_, _, names)| {
-        let value = url.query_pairs().find(|(name, _)| names.contains(&name.as_ref()))?.1;
-        parse(&value).or_else(|| parse(&bing_target(&value)?))
-    })
-}
-
-fn matches_host(pattern: &str, host: &str) -> bool {
-    match pattern.strip_prefix('.') {
-        // google.com, www.google.co.uk: the name, then one or two short labels.
-        Some(name) if name.ends_with(".*") => {
-            let name = name.trim_end_matches(".*");
-            let host = host.strip_prefix("www.").or(host.strip_prefix("news.")).unwrap_or(host);
-            host.strip_prefix(name).is_some_and(|rest| {
-                rest.starts_with('.') && rest[1..].split('.').all(|label| label.len() <= 3)
-            })
+/// A link without what only tracks; `None` if it is not http(s).
+pub(super) fn clean(url: &str) -> Option<String> {
+    let mut url = url.trim().to_owned();
+    for _ in 0..MAX_REDIRECTORS {
+        match target(&url) {
+            Some(target) => url = target,
+            None => break,
         }
-        Some(name) => host == name || host.strip_suffix(name).is_some_and(|rest| rest.ends_with('.')),
-        None => host == pattern,
     }
+    is_web(&url).then(|| without_tracking(&url))
+}
+
+fn is_web(url: &str) -> bool {
+    let has_scheme = |scheme: &str| {
+        url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    (has_scheme("http://") || has_scheme("https://")) && Url::parse(url).is_ok()
+}
+
+/// Where a redirector leads, if the link says so.
+fn target(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let host = url.host_str()?;
+    let (host, path) = (host.strip_prefix("www.").unwrap_or(host), url.path());
+    let parameter = match (host, path) {
+        (_, "/url") if is_google(host) => &["url", "q"][..],
+        (_, _) if is_google(host) => return amp(path.strip_prefix("/amp/")?, &url),
+        ("bing.com", "/news/apiclick.aspx") => &["url"],
+        ("bing.com", "/ck/a") => &["u"],
+        ("l.facebook.com" | "lm.facebook.com" | "facebook.com", "/l.php") => &["u"],
+        ("t.umblr.com", "/redirect") => &["z"],
+        ("l.instagram.com", _) => &["u"],
+        ("out.reddit.com", _) => &["url"],
+        ("youtube.com", "/redirect") => &["q"],
+        ("linkedin.com", "/redir/redirect" | "/safety/go") => &["url"],
+        ("vk.com", "/away.php") => &["to"],
+        ("duckduckgo.com", "/l/") => &["uddg"],
+        ("slack-redir.net", "/link") => &["url"],
+        ("go.redirectingat.com", _) => &["url"],
+        _ if host == "cdn.ampproject.org" || host.ends_with(".cdn.ampproject.org") => {
+            return amp(["/c/", "/v/"].iter().find_map(|start| path.strip_prefix(start))?, &url);
+        }
+        _ => return None,
+    };
+    let named = |name: &&str| {
+        let (_, value) = url.query_pairs().find(|(key, _)| key == *name)?;
+        if is_web(&value) { Some(value.into_owned()) } else { bing_target(&value) }
+    };
+    parameter.iter().find_map(named)
+}
+
+/// `google.com`, `google.co.uk`, `news.google.com`: the name, then one or two short labels.
+fn is_google(host: &str) -> bool {
+    let host = host.strip_prefix("news.").unwrap_or(host);
+    host.strip_prefix("google.").is_some_and(|rest| rest.split('.').all(|label| label.len() <= 3))
 }
 
 /// Bing writes its target as `a1` and URL-safe base64.
@@ -119,82 +95,62 @@ fn bing_target(value: &str) -> Option<String> {
             bytes.push((buffer >> bits) as u8);
         }
     }
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes).ok().filter(|target| is_web(target))
 }
 
-/// AMP viewers and caches: `www.google.com/amp/s/HOST/PATH`, `HOST-dashed.cdn.ampproject.org/c/s/HOST/PATH`; the archive's
-/// copies.
-fn of_cache(url: &Url, host: &str) -> Option<Url> {
-    let path = url.path();
-    let rest = if host == "cdn.ampproject.org" || host.ends_with(".cdn.ampproject.org") {
-        ["/c/", "/v/", "/i/", "/wp/", "/a/"].iter().find_map(|start| path.strip_prefix(start))?
-    } else if matches_host(".google.*", host) {
-        path.strip_prefix("/amp/")?
-    } else {
-        return None;
-    };
-    let (scheme, rest) = match rest.strip_prefix("s/") {
-        Some(rest) => ("https", rest),
+/// `s/news.example/one`: a page in an AMP cache. The page itself may be an AMP page: that is for its publisher to say.
+fn amp(rest: &str, url: &Url) -> Option<String> {
+    let (scheme, page) = match rest.strip_prefix("s/") {
+        Some(page) => ("https", page),
         None => ("http", rest),
     };
-    let query = url.query().filter(|query| !query.starts_with("amp_")).map(|q| format!("?{q}"));
-    let is_host = rest.split('/').next().is_some_and(|host| host.contains('.'));
-    is_host.then(|| parse(&format!("{scheme}://{rest}{}", query.unwrap_or_default()))).flatten()
-}
-
-/// What a parameter list says of one name.
-#[derive(Default)]
-struct Parameters {
-    exact: HashSet<&'static str>,
-    beginnings: Vec<&'static str>,
-    of_host: Vec<(&'static str, &'static str)>,
-}
-
-static PARAMETERS: LazyLock<Parameters> = LazyLock::new(|| {
-    let mut parameters = Parameters::default();
-    let lines = include_str!("data/parameters.txt").lines();
-    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        match (line.split_once(' '), line.strip_suffix('*')) {
-            (Some(pair), _) => parameters.of_host.push(pair),
-            (None, Some(beginning)) => parameters.beginnings.push(beginning),
-            (None, None) => drop(parameters.exact.insert(line)),
-        }
+    let (host, _) = page.split_once('/').unwrap_or((page, ""));
+    if !host.contains('.') {
+        return None;
     }
-    parameters
-});
-
-fn is_tracking(name: &str, host: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    let parameters = &*PARAMETERS;
-    parameters.exact.contains(lower.as_str())
-        || parameters.beginnings.iter().any(|beginning| lower.starts_with(beginning))
-        || parameters.of_host.iter().any(|(site, listed)| {
-            lower.eq_ignore_ascii_case(listed)
-                && (host == *site || host.strip_suffix(site).is_some_and(|rest| rest.ends_with('.')))
-        })
+    // The viewer's own parameters.
+    let query = url.query().filter(|query| !query.starts_with("amp_")).map_or_else(String::new, |query| format!("?{query}"));
+    Some(format!("{scheme}://{page}{query}"))
 }
 
-/// Takes tracking parameters and fragments that track off; the others stay as written. Whether there were any.
-fn strip(url: &mut Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let name_of = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
-    let fragment_tracks = url
-        .fragment()
-        .is_some_and(|f| f.contains('=') && f.split('&').all(|pair| is_tracking(&name_of(pair), host)));
-    let query = url.query().map(|query| {
-        let kept: Vec<&str> = query.split('&').filter(|pair| !is_tracking(&name_of(pair), host)).collect();
-        (kept.len() < query.split('&').count(), kept.join("&"))
+fn without_tracking(url: &str) -> String {
+    let (page, fragment) = match url.split_once('#') {
+        Some((page, fragment)) => (page, Some(fragment)),
+        None => (url, None),
+    };
+    let mut clean = match page.split_once('?') {
+        None => page.to_owned(),
+        Some((path, query)) => {
+            let kept: Vec<&str> =
+                query.split('&').filter(|part| !part.is_empty() && !is_tracking(part)).collect();
+            if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
+        }
+    };
+    // Campaigns stand behind the `#` as well (`#xtor=RSS-1`), and so do browsers' text highlights.
+    if let Some(fragment) = fragment
+        && !fragment.is_empty()
+        && !fragment.starts_with(":~:")
+        && !fragment.trim_start_matches('?').split('&').all(is_tracking)
+    {
+        clean.push('#');
+        clean.push_str(fragment);
+    }
+    clean
+}
+
+/// Whether `name=value` only tracks.
+fn is_tracking(parameter: &str) -> bool {
+    static NAMES: LazyLock<(HashSet<&str>, Vec<&str>)> = LazyLock::new(|| {
+        let lines = include_str!("data/tracking.txt").lines().map(str::trim);
+        let names = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let (starts, whole): (Vec<&str>, Vec<&str>) = names.partition(|name| name.ends_with('*'));
+        let starts = starts.into_iter().map(|name| name.trim_end_matches('*')).collect();
+        (whole.into_iter().collect(), starts)
     });
-    if fragment_tracks {
-        url.set_fragment(None);
-    }
-    match query {
-        Some((true, kept)) => {
-            url.set_query((!kept.is_empty()).then_some(kept.as_str()));
-            true
-        }
-        _ => fragment_tracks,
-    }
+    // A feed that escaped its ampersands twice has `amp;utm_source`.
+    let name = parameter.split('=').next().unwrap_or_default().to_ascii_lowercase();
+    let name = name.trim_start_matches("amp;");
+    NAMES.0.contains(name) || NAMES.1.iter().any(|start| name.starts_with(start))
 }
 
 #[cfg(test)]
@@ -202,45 +158,75 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_come_out_clean() {
-        for (link, cleaned) in [
-            ("https://gazette.example/a?id=4", Some("https://gazette.example/a?id=4")),
-            ("https://gazette.example/a?utm_source=rss&id=4&fbclid=x", Some("https://gazette.example/a?id=4")),
-            ("https://gazette.example/a?utm_source=rss#top", Some("https://gazette.example/a#top")),
-            ("https://gazette.example/a#xtor=RSS-1", Some("https://gazette.example/a")),
-            (
-                "https://www.google.com/url?rct=j&url=https://gazette.example/a%3Fid%3D4&ct=ga",
-                Some("https://gazette.example/a?id=4"),
-            ),
-            (
-                "http://www.bing.com/news/apiclick.aspx?ref=FexRss&url=https%3a%2f%2fgazette.example%2fa&c=1",
-                Some("https://gazette.example/a"),
-            ),
-            (
-                "https://www.bing.com/ck/a?!&&u=a1aHR0cHM6Ly9nYXpldHRlLmV4YW1wbGUvYQ",
-                Some("https://gazette.example/a"),
-            ),
-            ("https://www.google.co.uk/amp/s/gazette.example/a.amp", Some("https://gazette.example/a.amp")),
-            (
-                "https://gazette-example.cdn.ampproject.org/c/s/gazette.example/a?amp_js_v=0.1",
-                Some("https://gazette.example/a"),
-            ),
-            ("https://l.facebook.com/l.php?u=https%3A%2F%2Fgazette.example%2Fa%3Ffbclid%3D1", Some("https://gazette.example/a")),
-            ("http://feedproxy.google.com/~r/Gazette/~3/abc/", Some("http://feedproxy.google.com/~r/Gazette/~3/abc/")),
-            ("https://www.nytimes.com/a.html?partner=rss&emc=rss", Some("https://www.nytimes.com/a.html")),
-            ("https://shop.example/a?partner=4", Some("https://shop.example/a?partner=4")),
-            ("javascript:alert(1)", None),
-            ("ftp://gazette.example/a", None),
-            ("/a", None),
+    fn what_tracks_goes_and_what_picks_the_page_stays() {
+        for (url, expected) in [
+            ("https://a.example/one?utm_source=rss&utm_medium=feed", "https://a.example/one"),
+            ("https://a.example/one?utm_source=rss&id=7", "https://a.example/one?id=7"),
+            ("https://a.example/?p=12&UTM_Campaign=x&page=2", "https://a.example/?p=12&page=2"),
+            ("https://a.example/one?a=1&amp;utm_source=rss", "https://a.example/one?a=1"),
+            ("https://a.example/one#xtor=RSS-1", "https://a.example/one"),
+            ("https://a.example/one#utm_source=rss&utm_medium=x", "https://a.example/one"),
+            ("https://a.example/one#:~:text=word", "https://a.example/one"),
+            ("https://a.example/one#part", "https://a.example/one#part"),
+            ("https://a.example/one#!/two", "https://a.example/one#!/two"),
+            ("https://a.example/one#", "https://a.example/one"),
+            ("https://a.example/one?", "https://a.example/one"),
+            ("https://a.example/~x/%7Ey?b&a=%20", "https://a.example/~x/%7Ey?b&a=%20"),
+            ("https://a.example/0,2817,1.asp?ref=rss", "https://a.example/0,2817,1.asp?ref=rss"),
         ] {
-            assert_eq!(clean(link).as_deref(), cleaned, "{link}");
+            assert_eq!(clean(url).as_deref(), Some(expected), "{url}");
+            assert_eq!(clean(expected).as_deref(), Some(expected), "twice is once: {url}");
         }
     }
 
     #[test]
-    fn a_clean_link_stays() {
-        for link in ["https://a.example/?q=1&q=2", "https://a.example/%C3%A9?x=%20", "https://www.google.com/url?q=x"] {
-            assert_eq!(clean(link).as_deref(), Some(link));
+    fn a_redirector_gives_way_to_its_target() {
+        for (url, expected) in [
+            (
+                "https://www.google.com/url?rct=j&sa=t&url=https://a.example/one%3Fid%3D1%26utm_source%3Dx&ct=ga",
+                "https://a.example/one?id=1",
+            ),
+            (
+                "http://www.bing.com/news/apiclick.aspx?ref=FexRss&aid=&url=https%3a%2f%2fa.example%2fone&c=1",
+                "https://a.example/one",
+            ),
+            (
+                "https://l.facebook.com/l.php?u=https%3A%2F%2Fa.example%2Fone&h=x",
+                "https://a.example/one",
+            ),
+            (
+                "https://www.bing.com/ck/a?!&&u=a1aHR0cHM6Ly9nYXpldHRlLmV4YW1wbGUvYQ",
+                "https://gazette.example/a",
+            ),
+            ("https://www.google.co.uk/amp/s/a.example/one", "https://a.example/one"),
+            (
+                "https://a-example.cdn.ampproject.org/c/s/a.example/one?id=1",
+                "https://a.example/one?id=1",
+            ),
+            ("https://www.google.com/amp/s/a.example/one", "https://a.example/one"),
+            (
+                "https://www.google.com/search?q=https://a.example/",
+                "https://www.google.com/search?q=https://a.example/",
+            ),
+            (
+                "https://www.google.com/url?url=javascript:alert(1)",
+                "https://www.google.com/url?url=javascript:alert(1)",
+            ),
+            (
+                "https://a.example/url?url=https://b.example/",
+                "https://a.example/url?url=https://b.example/",
+            ),
+        ] {
+            assert_eq!(clean(url).as_deref(), Some(expected), "{url}");
+        }
+    }
+
+    #[test]
+    fn nothing_but_web_pages_is_a_link() {
+        for url in
+            ["javascript:alert(1)", "mailto:a@a.example", "ftp://a.example/", "/one", "", "http://"]
+        {
+            assert_eq!(clean(url), None, "{url}");
         }
     }
 }

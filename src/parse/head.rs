@@ -5,7 +5,7 @@
 use url::Url;
 
 use super::{
-    entry::{read_link, text_construct},
+    entry::{person, read_link, text_construct},
     links::{self, Link, absolute},
     names::Ns,
     outline::{Outline, Root},
@@ -13,26 +13,36 @@ use super::{
 };
 use crate::model::{Markup, ParsedFeed, RawText};
 
-/// The feed itself, and the base its entries inherit.
-pub(super) fn map(
-    tree: &mut Tree<'_>,
-    outline: &Outline,
-    document_url: Option<&Url>,
-) -> (ParsedFeed, Option<Url>) {
-    let root = tree.children(0).next().unwrap_or(0);
-    let channel = channel_node(tree, root);
+/// The feed itself, and what its entries inherit.
+pub(super) struct Head {
+    pub(super) feed: ParsedFeed,
+    pub(super) base: Option<Url>,
+    /// Of Atom: an entry without an author has the feed's (RFC 4287, 4.2.1).
+    pub(super) authors: Vec<String>,
+}
+
+/// Maps what a document says about itself.
+pub(super) fn map(tree: &mut Tree<'_>, outline: &Outline, document_url: Option<&Url>) -> Head {
+    // Junk before the root is a root to the tree.
+    let root = tree.first_named(&["rss", "rdf", "feed", "channel"]).unwrap_or(0);
+    let channel = tree.first_named(&["channel", "feed"]).unwrap_or(root);
     tree.give_back(channel);
     let root_base = links::rebased(document_url, tree.attribute(root, "xml:base").as_deref());
     let base = match channel == root {
+        // CDF has an attribute of its own for it.
+        true if outline.root == Some(Root::Channel) => {
+            links::rebased(root_base.as_ref(), tree.attribute(root, "base").as_deref())
+        }
         true => root_base,
         false => links::rebased(root_base.as_ref(), tree.attribute(channel, "xml:base").as_deref()),
     };
-    let mut feed = ParsedFeed { format: format(tree, root, outline), ..ParsedFeed::default() };
-    let mut links = Vec::new();
-    let mut update = Update::default();
+    let is_atom = outline.root == Some(Root::Atom);
+    let mut found = Found::default();
+    found.feed.format = format(tree, root, outline);
     for child in tree.children(channel) {
-        map_child(tree, child, outline, base.as_ref(), &mut feed, &mut links, &mut update);
+        map_child(tree, child, is_atom, base.as_ref(), &mut found);
     }
+    let Found { mut feed, mut links, update, authors } = found;
     if let Some(href) = tree.attribute(channel, "href") {
         links.extend(absolute(&href, base.as_ref()).map(|url| Link {
             url,
@@ -47,15 +57,15 @@ pub(super) fn map(
     let hubs = links.iter().filter(|link| link.rel == "hub").map(|link| link.url.clone());
     feed.hubs = hubs.take(8).collect();
     feed.hints.min_interval_seconds = feed.hints.min_interval_seconds.max(update.seconds());
-    (feed, base)
+    Head { feed, base, authors: if is_atom { authors } else { Vec::new() } }
 }
 
-/// The element whose children describe the feed.
-fn channel_node(tree: &Tree<'_>, root: usize) -> usize {
-    let is_channel = |node: &usize| matches!(tree.name(*node).as_str(), "channel" | "feed");
-    let beside = tree.children(0).find(is_channel);
-    let inside = || tree.children(root).find(is_channel);
-    beside.or_else(inside).unwrap_or(root)
+#[derive(Default)]
+struct Found {
+    feed: ParsedFeed,
+    links: Vec<Link>,
+    update: Update,
+    authors: Vec<String>,
 }
 
 /// `sy:updatePeriod` and `sy:updateFrequency`.
@@ -75,22 +85,16 @@ impl Update {
     }
 }
 
-fn map_child(
-    tree: &Tree<'_>,
-    node: usize,
-    outline: &Outline,
-    base: Option<&Url>,
-    feed: &mut ParsedFeed,
-    links: &mut Vec<Link>,
-    update: &mut Update,
-) {
+fn map_child(tree: &Tree<'_>, node: usize, is_atom: bool, base: Option<&Url>, found: &mut Found) {
+    let feed = &mut found.feed;
     let text = || Some(tree.plain_text(node)).filter(|text| !text.is_empty());
     match (tree.node(node).ns, tree.name(node).as_str()) {
         (Ns::Feed | Ns::Dc, "title") if feed.title.is_none() => {
-            let is_atom = outline.root == Some(Root::Atom);
             feed.title = text_construct(tree, node, is_atom).map(one_line);
         }
-        (Ns::Feed, "link" | "a") if links.len() < 64 => links.extend(read_link(tree, node, base)),
+        (Ns::Feed, "link" | "a") if found.links.len() < 64 => {
+            found.links.extend(read_link(tree, node, base))
+        }
         (Ns::Feed | Ns::Dc, "language") if feed.language.is_none() => feed.language = text(),
         (Ns::Feed, "ttl") => {
             let minutes = text().and_then(|ttl| ttl.parse::<u32>().ok());
@@ -98,9 +102,14 @@ fn map_child(
         }
         (Ns::Feed, "skiphours") => feed.hints.skip_hours = skip_hours(tree, node),
         (Ns::Feed, "skipdays") => feed.hints.skip_days = skip_days(tree, node),
-        (Ns::Sy, "updateperiod") => update.period = text().as_deref().and_then(period_seconds),
+        (Ns::Sy, "updateperiod") => {
+            found.update.period = text().as_deref().and_then(period_seconds)
+        }
         (Ns::Sy, "updatefrequency") => {
-            update.frequency = text().and_then(|times| times.parse().ok())
+            found.update.frequency = text().and_then(|times| times.parse().ok())
+        }
+        (Ns::Feed, "author") if found.authors.len() < 16 => {
+            found.authors.extend(person(tree, node))
         }
         (Ns::Itunes, "new-feed-url") => {
             feed.new_feed_url = text().and_then(|link| absolute(&link, base));

@@ -43,7 +43,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_bytes: 64 << 20, max_entries: 20_000, max_nodes: 2_000_000 }
+        Self { max_bytes: 64 << 20, max_entries: 50_000, max_nodes: 2_000_000 }
     }
 }
 
@@ -110,19 +110,20 @@ fn named(feeds: &[String]) -> String {
 pub fn parse(document: &Document, known: &Known, limits: &Limits) -> Result<ParsedFeed, Error> {
     let decoded = charset::decode(&document.bytes, document.content_type.as_deref());
     let text = without_nuls(&decoded.text);
-    if text.trim().is_empty() {
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    if text.is_empty() {
         return Err(Error::Empty);
     }
     if text.len() > limits.max_bytes {
         return Err(Error::TooLarge { limit: limits.max_bytes });
     }
     let url = Url::parse(&document.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let mut feed = if text.trim_start().starts_with('{') {
+    let mut feed = if text.starts_with('{') {
         let meaning = [decoded.charset, &document.url, "json"];
         let sorter = entries::Sorter::new(&known.raw_hashes, &meaning, url.as_ref());
-        json::parse(&text, sorter, limits)?
+        json::parse(text, sorter, limits)?
     } else {
-        parse_xml(&text, decoded.charset, known, url.as_ref(), limits)?
+        parse_xml(text, decoded.charset, known, url.as_ref(), limits)?
     };
     if decoded.damaged {
         feed.repairs.push(format!("bytes that are not {} were replaced", decoded.charset));
@@ -152,7 +153,7 @@ fn parse_xml(
     let mut bindings = std::mem::take(&mut outline.bindings);
     let mut tree = tree::Tree::new(text, &outline.entities);
     tree.build(&outline.head, &mut bindings);
-    let (mut feed, base) = head::map(&mut tree, &outline, url);
+    let head::Head { mut feed, base, authors } = head::map(&mut tree, &outline, url);
 
     let meaning = [charset, base.as_ref().map_or("", Url::as_str), &feed.format];
     let mut sorter = entries::Sorter::new(&known.raw_hashes, &meaning, base.as_ref());
@@ -167,6 +168,9 @@ fn parse_xml(
         let mut entry = entry::map(&mut tree, &context, &mut canonical);
         canonical.end();
         entry.raw_hash = raw_hash;
+        if entry.authors.is_empty() {
+            entry.authors.clone_from(&authors);
+        }
         sorter.entries.push(entry);
     }
     let unmapped = canonical.apply(&mut sorter.entries);
@@ -180,14 +184,13 @@ fn parse_xml(
 }
 
 fn not_a_feed(text: &str, is_page: bool, url: Option<&Url>) -> Error {
-    let is_page =
-        is_page || text.trim_start().get(..5).is_some_and(|s| s.eq_ignore_ascii_case("<html"));
-    if is_page {
-        return Error::NotAFeed { what: "a web page", feeds: page::feeds(text, url) };
-    }
-    let what =
-        if text.trim_start().starts_with('<') { "some other XML" } else { "some other text" };
-    Error::NotAFeed { what, feeds: Vec::new() }
+    let feeds = page::feeds(text, url);
+    let what = match text.starts_with('<') {
+        _ if is_page || !feeds.is_empty() => "a web page",
+        true => "some other XML",
+        false => "some other text",
+    };
+    Error::NotAFeed { what, feeds }
 }
 
 fn note_repairs(

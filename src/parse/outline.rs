@@ -5,6 +5,8 @@
 //! skipped. An entry without its end reaches to the next one; one without its start is taken up from the
 //! end of the last; the last one of a cut-off document reaches to the end.
 
+use memchr::memmem;
+
 use super::{
     Error, Limits,
     names::{Bindings, Ns, split_name},
@@ -26,7 +28,7 @@ pub(super) enum Root {
 }
 
 /// Where a document's parts lie.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Outline {
     pub(super) root: Option<Root>,
     /// The root's raw attributes.
@@ -40,8 +42,6 @@ pub(super) struct Outline {
     pub(super) is_page: bool,
     /// Entries whose end or start had to be supplied.
     pub(super) repaired_entries: usize,
-    /// The end of the last entry, or of what was looked at for one.
-    seen_to: usize,
 }
 
 /// Finds the parts of `text`.
@@ -50,20 +50,9 @@ pub(super) struct Outline {
 ///
 /// Fails where the document has more entries or marks than `limits` allow.
 pub(super) fn outline(text: &str, limits: &Limits) -> Result<Outline, Error> {
-    let mut outline = Outline {
-        root: None,
-        root_attributes: Span::default(),
-        bindings: Bindings::default(),
-        entities: Entities::default(),
-        entries: Vec::new(),
-        head: Vec::new(),
-        is_page: false,
-        repaired_entries: 0,
-        seen_to: 0,
-    };
+    let mut finder = Finder { text, limits, outline: Outline::default(), open: None, seen_to: 0 };
     let mut scanner = Scanner::new(text, 0, text.len());
-    let mut open: Option<OpenEntry<'_>> = None;
-    let mut marks = 0usize;
+    let mut marks = 0;
     while let Some((mark, start, end)) = scanner.next_mark() {
         marks += 1;
         if marks > limits.max_nodes {
@@ -71,81 +60,25 @@ pub(super) fn outline(text: &str, limits: &Limits) -> Result<Outline, Error> {
         }
         match mark {
             Mark::Open { name, attributes, is_empty } => {
-                let name = name.of(text);
-                let (prefix, local) = split_name(name);
-                if !outline.is_entry(text, prefix, local, attributes) {
-                    if open.is_none() {
-                        outline.see_head(text, local, prefix, attributes);
-                    }
-                    continue;
-                }
-                if let Some(entry) = &mut open {
-                    let is_other = !local.eq_ignore_ascii_case(split_name(entry.name).1);
-                    if is_other {
-                        continue;
-                    }
-                    if is_empty {
-                        // It ends nothing; whoever counts entries counts it.
-                        entry.inside.push(Span::new(start, end));
-                        continue;
-                    }
-                    if outline.is_in_foreign_element(text, entry, start) {
-                        entry.open_inside.push(start);
-                        continue;
-                    }
-                    outline.push_endless(text, Span::new(entry.start, start), limits)?;
-                    open = None;
-                }
-                if outline.root.is_none() && !outline.is_page {
-                    declare(&mut outline.bindings, attributes.of(text), &outline.entities);
-                    outline.root = Some(Root::Bare);
-                }
-                if is_empty {
-                    outline.push(Span::new(start, end), limits)?;
-                } else {
-                    open = Some(OpenEntry::new(start, name));
-                }
+                finder.see_start(name.of(text), attributes, is_empty, (start, end))?;
             }
-            Mark::Close { name } => {
-                let name = name.of(text);
-                let (prefix, local) = split_name(name);
-                match &mut open {
-                    Some(entry) if name.eq_ignore_ascii_case(entry.name) => {
-                        if let Some(start) = entry.open_inside.pop() {
-                            entry.inside.push(Span::new(start, end));
-                            continue;
-                        }
-                        let (start, inside) = (entry.start, std::mem::take(&mut entry.inside));
-                        outline.push(Span::new(start, end), limits)?;
-                        for inside in inside {
-                            outline.push(inside, limits)?;
-                        }
-                        open = None;
-                    }
-                    Some(entry) if is_container(local) => {
-                        outline.push_endless(text, Span::new(entry.start, start), limits)?;
-                        open = None;
-                    }
-                    None if outline.is_entry(text, prefix, local, Span::default()) => {
-                        outline.take_up_startless(text, end, limits)?;
-                    }
-                    _ => {}
-                }
-            }
-            Mark::Doctype { inner } => {
-                let inner = inner.of(text);
-                outline.is_page |= outline.root.is_none()
-                    && inner.trim_start().get(..4).is_some_and(|s| s.eq_ignore_ascii_case("html"));
-                outline.entities = Entities::of_subset(inner);
-            }
+            Mark::Close { name } => finder.see_end(name.of(text), (start, end))?,
+            Mark::Doctype { inner } => finder.see_doctype(inner.of(text)),
             Mark::CData { .. } | Mark::Skip => {}
         }
     }
-    if let Some(entry) = open {
-        outline.push_endless(text, Span::new(entry.start, text.len()), limits)?;
-    }
-    outline.head = complement(&outline.entries, text.len());
-    Ok(outline)
+    finder.finish()
+}
+
+/// What is known of a document while its marks go by.
+struct Finder<'a> {
+    text: &'a str,
+    limits: &'a Limits,
+    outline: Outline,
+    /// The entry that has begun and not ended.
+    open: Option<OpenEntry<'a>>,
+    /// The end of the last entry, or of what was looked at for one.
+    seen_to: usize,
 }
 
 struct OpenEntry<'a> {
@@ -163,54 +96,146 @@ struct OpenEntry<'a> {
 
 impl<'a> OpenEntry<'a> {
     fn new(start: usize, name: &'a str) -> Self {
-        Self {
-            start,
-            name,
-            open_inside: Vec::new(),
-            inside: Vec::new(),
-            checked_to: start,
-            open_elements: Vec::new(),
-        }
+        let (open_inside, inside, open_elements) = (Vec::new(), Vec::new(), Vec::new());
+        Self { start, name, open_inside, inside, checked_to: start, open_elements }
     }
 }
 
-impl Outline {
-    fn is_entry(&self, text: &str, prefix: &str, local: &str, attributes: Span) -> bool {
-        if !local.eq_ignore_ascii_case("item") && !local.eq_ignore_ascii_case("entry") {
+impl<'a> Finder<'a> {
+    fn see_start(
+        &mut self,
+        name: &'a str,
+        attributes: Span,
+        is_empty: bool,
+        (start, end): (usize, usize),
+    ) -> Result<(), Error> {
+        let (prefix, local) = split_name(name);
+        if !self.is_entry(prefix, local, attributes) {
+            if self.open.is_none() {
+                self.see_head(prefix, local, attributes);
+            }
+            return Ok(());
+        }
+        if let Some(mut entry) = self.open.take() {
+            let is_part = self.is_part_of(&mut entry, local, is_empty, (start, end));
+            if is_part {
+                self.open = Some(entry);
+                return Ok(());
+            }
+            self.push_endless(entry, start)?;
+        }
+        if self.outline.root.is_none() && !self.outline.is_page {
+            self.declare(attributes);
+            self.outline.root = Some(Root::Bare);
+        }
+        if is_empty {
+            return self.push(Span::new(start, end));
+        }
+        self.open = Some(OpenEntry::new(start, name));
+        Ok(())
+    }
+
+    /// Whether an entry that begins inside another is part of it; else the outer one lacks its end.
+    fn is_part_of(
+        &self,
+        entry: &mut OpenEntry<'a>,
+        local: &str,
+        is_empty: bool,
+        (start, end): (usize, usize),
+    ) -> bool {
+        let (_, outer) = split_name(entry.name);
+        if !local.eq_ignore_ascii_case(outer) {
+            // `<entry>` in an RSS item is content; `<item>` in a stray `<entry>` of an RSS feed is not.
+            return !self.is_own_word(local) || self.is_own_word(outer);
+        }
+        if is_empty {
+            // It ends nothing; whoever counts entries counts it.
+            entry.inside.push(Span::new(start, end));
+            return true;
+        }
+        let is_foreign = self.is_in_foreign_element(entry, start);
+        if is_foreign {
+            entry.open_inside.push(start);
+        }
+        is_foreign
+    }
+
+    /// Whether this kind of document calls its entries so.
+    fn is_own_word(&self, local: &str) -> bool {
+        let own = if self.outline.root == Some(Root::Atom) { "entry" } else { "item" };
+        local.eq_ignore_ascii_case(own)
+    }
+
+    fn see_end(&mut self, name: &str, (start, end): (usize, usize)) -> Result<(), Error> {
+        let (prefix, local) = split_name(name);
+        let Some(mut entry) = self.open.take() else {
+            if self.is_entry(prefix, local, Span::default()) {
+                self.take_up_startless(end)?;
+            }
+            return Ok(());
+        };
+        if is_any(local, &CONTAINERS) {
+            return self.push_endless(entry, start);
+        }
+        if !name.eq_ignore_ascii_case(entry.name) {
+            self.open = Some(entry);
+            return Ok(());
+        }
+        if let Some(start) = entry.open_inside.pop() {
+            entry.inside.push(Span::new(start, end));
+            self.open = Some(entry);
+            return Ok(());
+        }
+        self.push(Span::new(entry.start, end))?;
+        entry.inside.into_iter().try_for_each(|inside| self.push(inside))
+    }
+
+    fn see_doctype(&mut self, inner: &str) {
+        let kind = inner.trim_start().get(..4);
+        let is_page = kind.is_some_and(|kind| kind.eq_ignore_ascii_case("html"));
+        self.outline.is_page |= self.outline.root.is_none() && is_page;
+        self.outline.entities = Entities::of_subset(inner);
+    }
+
+    fn finish(mut self) -> Result<Outline, Error> {
+        if let Some(entry) = self.open.take() {
+            self.push_endless(entry, self.text.len())?;
+        }
+        self.outline.head = complement(&self.outline.entries, self.text.len());
+        Ok(self.outline)
+    }
+
+    fn declare(&mut self, attributes: Span) {
+        declare(&mut self.outline.bindings, attributes.of(self.text), &self.outline.entities);
+    }
+
+    fn is_entry(&self, prefix: &str, local: &str, attributes: Span) -> bool {
+        if !is_any(local, &["item", "entry"]) {
             return false;
         }
-        if prefix.is_empty()
-            || memchr::memmem::find(attributes.of(text).as_bytes(), b"xmlns").is_none()
-        {
-            return self.bindings.resolve(prefix) == Ns::Feed;
+        let attributes = attributes.of(self.text);
+        if prefix.is_empty() || memmem::find(attributes.as_bytes(), b"xmlns").is_none() {
+            return self.outline.bindings.resolve(prefix) == Ns::Feed;
         }
-        let mut bindings = self.bindings.clone();
-        declare(&mut bindings, attributes.of(text), &self.entities);
+        let mut bindings = self.outline.bindings.clone();
+        declare(&mut bindings, attributes, &self.outline.entities);
         bindings.resolve(prefix) == Ns::Feed
     }
 
-    /// Whether an element of a foreign vocabulary is open at `at` inside the entry: then an entry that begins
-    /// there is part of the outer one, else the outer one lacks its end. Goes on where the last call stopped.
-    fn is_in_foreign_element<'a>(
-        &self,
-        text: &'a str,
-        entry: &mut OpenEntry<'a>,
-        at: usize,
-    ) -> bool {
-        let mut scanner = Scanner::new(text, entry.checked_to, at);
+    /// Whether an element of a foreign vocabulary is open at `at` inside the entry: then what begins there is
+    /// part of it. Goes on where the last call stopped.
+    fn is_in_foreign_element(&self, entry: &mut OpenEntry<'a>, at: usize) -> bool {
+        let mut scanner = Scanner::new(self.text, entry.checked_to, at);
         let open = &mut entry.open_elements;
         while let Some((mark, _, _)) = scanner.next_mark() {
             match mark {
                 Mark::Open { name, is_empty: false, .. } if open.len() < MAX_DEPTH => {
-                    open.push(name.of(text));
+                    open.push(name.of(self.text));
                 }
                 Mark::Close { name } => {
-                    let name = name.of(text);
-                    if let Some(depth) =
-                        open.iter().rposition(|open| open.eq_ignore_ascii_case(name))
-                    {
-                        open.truncate(depth);
-                    }
+                    let name = name.of(self.text);
+                    let matching = open.iter().rposition(|open| open.eq_ignore_ascii_case(name));
+                    open.truncate(matching.unwrap_or(open.len()));
                 }
                 _ => {}
             }
@@ -218,13 +243,16 @@ impl Outline {
         entry.checked_to = at;
         entry.open_elements.iter().any(|name| {
             let (prefix, _) = split_name(name);
-            !prefix.is_empty() && self.bindings.resolve(prefix) == Ns::Other
+            !prefix.is_empty() && self.outline.bindings.resolve(prefix) == Ns::Other
         })
     }
 
     /// Takes root and declarations from an element outside all entries.
-    fn see_head(&mut self, text: &str, local: &str, prefix: &str, attributes: Span) {
-        if self.root.is_some() && !(self.entries.is_empty() && is_container(local)) {
+    fn see_head(&mut self, prefix: &str, local: &str, attributes: Span) {
+        let outline = &mut self.outline;
+        let is_late =
+            outline.root.is_some() && !(outline.entries.is_empty() && is_any(local, &CONTAINERS));
+        if is_late {
             return;
         }
         let root = match local.to_ascii_lowercase().as_str() {
@@ -233,70 +261,72 @@ impl Outline {
             "feed" => Root::Atom,
             "channel" => Root::Channel,
             "html" => {
-                self.is_page = true;
+                outline.is_page = true;
                 return;
             }
             _ => return,
         };
         // `<feed>` inside a web page is a custom element unless it says whose it is.
-        if self.is_page
-            && !matches!(root, Root::Rss | Root::Rdf)
-            && !attributes.of(text).contains("xmlns")
-        {
+        let is_certain =
+            matches!(root, Root::Rss | Root::Rdf) || attributes.of(self.text).contains("xmlns");
+        if outline.is_page && !is_certain {
             return;
         }
-        declare(&mut self.bindings, attributes.of(text), &self.entities);
-        if self.root.is_none() {
-            self.root = Some(root);
-            self.root_attributes = attributes;
-            self.bindings.assume_feed(prefix);
+        self.declare(attributes);
+        let outline = &mut self.outline;
+        if outline.root.is_none() {
+            outline.root = Some(root);
+            outline.root_attributes = attributes;
+            outline.bindings.assume_feed(prefix);
         }
     }
 
-    fn push(&mut self, entry: Span, limits: &Limits) -> Result<(), Error> {
-        if self.entries.len() >= limits.max_entries {
-            return Err(Error::TooManyEntries { limit: limits.max_entries });
+    fn push(&mut self, entry: Span) -> Result<(), Error> {
+        if self.outline.entries.len() >= self.limits.max_entries {
+            return Err(Error::TooManyEntries { limit: self.limits.max_entries });
         }
-        self.entries.push(entry);
+        self.outline.entries.push(entry);
         self.seen_to = self.seen_to.max(entry.end());
         Ok(())
     }
 
-    /// Takes an entry whose end is missing, if there is anything in it.
-    fn push_endless(&mut self, text: &str, entry: Span, limits: &Limits) -> Result<(), Error> {
-        let own_tag = memchr::memchr(b'>', entry.of(text).as_bytes()).map_or(0, |at| at + 1);
-        self.push_repaired(text, entry, own_tag, limits)
+    /// Takes an entry whose end is missing, if there is anything in it, and those inside it.
+    fn push_endless(&mut self, mut entry: OpenEntry<'a>, end: usize) -> Result<(), Error> {
+        entry.inside.extend(entry.open_inside.iter().map(|start| Span::new(*start, end)));
+        for span in [Span::new(entry.start, end)].into_iter().chain(entry.inside) {
+            let bytes = span.of(self.text).as_bytes();
+            let own_tag = memchr::memchr(b'>', bytes).map_or(0, |at| at + 1);
+            self.push_repaired(span, own_tag)?;
+        }
+        Ok(())
     }
 
     /// Takes an entry if an element begins in it after its first `skip` bytes.
-    fn push_repaired(
-        &mut self,
-        text: &str,
-        entry: Span,
-        skip: usize,
-        limits: &Limits,
-    ) -> Result<(), Error> {
+    fn push_repaired(&mut self, entry: Span, skip: usize) -> Result<(), Error> {
         self.seen_to = self.seen_to.max(entry.end());
-        let inside = entry.of(text).as_bytes().get(skip..).unwrap_or_default();
+        let inside = entry.of(self.text).as_bytes().get(skip..).unwrap_or_default();
         let has_elements = memchr::memchr_iter(b'<', inside)
             .any(|at| !matches!(inside.get(at + 1), None | Some(b'/')));
         if has_elements {
-            self.repaired_entries += 1;
-            self.push(entry, limits)?;
+            self.outline.repaired_entries += 1;
+            self.push(entry)?;
         }
         Ok(())
     }
 
     /// `</item>` without `<item>`: what lies since the last entry is one; before any entry, what lies since the
     /// head began to repeat itself.
-    fn take_up_startless(&mut self, text: &str, end: usize, limits: &Limits) -> Result<(), Error> {
+    fn take_up_startless(&mut self, end: usize) -> Result<(), Error> {
         let start = match self.seen_to {
-            0 => start_of_repetition(text, end),
+            0 => start_of_repetition(self.text, end),
             seen_to => seen_to,
         };
-        self.push_repaired(text, Span::new(start, end), 0, limits)
+        self.push_repaired(Span::new(start, end), 0)
     }
 }
+
+/// Elements that hold entries and never stand in one.
+const CONTAINERS: [&str; 4] = ["channel", "rss", "rdf", "feed"];
 
 /// Where a second title, link or description begins that is not an image's.
 fn start_of_repetition(text: &str, end: usize) -> usize {
@@ -326,10 +356,6 @@ fn start_of_repetition(text: &str, end: usize) -> usize {
 
 fn is_any(name: &str, names: &[&str]) -> bool {
     names.iter().any(|known| name.eq_ignore_ascii_case(known))
-}
-
-fn is_container(local: &str) -> bool {
-    is_any(local, &["channel", "rss", "rdf", "feed"])
 }
 
 fn complement(entries: &[Span], length: usize) -> Vec<Span> {

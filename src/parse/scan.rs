@@ -53,7 +53,13 @@ pub(super) struct Scanner<'a> {
     cdata_end: NextFound,
     comment_end: NextFound,
     instruction_end: NextFound,
-    is_doctype_seen: bool,
+    feed_tag: NextFound,
+    /// The last opener of a section before a terminator: the terminator, the opener.
+    last_opener: (usize, usize),
+    /// A DTD stands before the root, else a `[` in an entry would swallow the next ones.
+    may_have_doctype: bool,
+    /// Bytes looked at ahead of the scanner, so that a test can count what it would else have to time.
+    searched: usize,
 }
 
 /// Where a terminator next stands, remembered until the scanner has passed it.
@@ -65,14 +71,20 @@ enum NextFound {
 }
 
 impl NextFound {
-    fn after(&mut self, text: &str, from: usize, needle: &[u8]) -> Option<usize> {
+    /// The answer for `from`, and how many bytes were searched for it.
+    fn after(
+        &mut self,
+        text: &str,
+        from: usize,
+        find: impl Fn(&[u8]) -> Option<usize>,
+    ) -> (Option<usize>, usize) {
         match *self {
-            Self::At(at) if at >= from => Some(at),
-            Self::Nowhere => None,
+            Self::At(at) if at >= from => (Some(at), 0),
+            Self::Nowhere => (None, 0),
             Self::NotLooked | Self::At(_) => {
-                let found = memmem::find(&text.as_bytes()[from..], needle).map(|at| from + at);
+                let found = find(&text.as_bytes()[from..]).map(|at| from + at);
                 *self = found.map_or(Self::Nowhere, Self::At);
-                found
+                (found, found.unwrap_or(text.len()) - from)
             }
         }
     }
@@ -88,7 +100,10 @@ impl<'a> Scanner<'a> {
             cdata_end: found,
             comment_end: found,
             instruction_end: found,
-            is_doctype_seen: false,
+            feed_tag: found,
+            last_opener: (usize::MAX, 0),
+            may_have_doctype: start == 0,
+            searched: 0,
         }
     }
 
@@ -101,7 +116,10 @@ impl<'a> Scanner<'a> {
                 Some(b'!') => self.declaration(start),
                 Some(b'?') => (Mark::Skip, self.instruction(start)),
                 Some(b'/') => self.close(start),
-                Some(c) if is_name_start(*c) => self.open(start),
+                Some(c) if is_name_start(*c) => {
+                    self.may_have_doctype = false;
+                    self.open(start)
+                }
                 _ => {
                     self.at = start + 1;
                     continue;
@@ -114,45 +132,50 @@ impl<'a> Scanner<'a> {
 
     fn declaration(&mut self, start: usize) -> (Mark, usize) {
         let rest = &self.text.as_bytes()[start..];
-        if starts_with_ignore_case(rest, b"<![CDATA[") {
-            let inner = start + 9;
-            return match self.cdata_end.after(self.text, inner, b"]]>") {
-                Some(end) if !self.is_swallowing(inner, end, b"<![CDATA[") => {
-                    (Mark::CData { inner: Span::new(inner, end) }, end + 3)
-                }
+        if starts_with_ignore_case(rest, CDATA) {
+            let inner = start + CDATA.len();
+            return match self.section_end(inner, CDATA, b"]]>") {
+                Some(end) => (Mark::CData { inner: Span::new(inner, end) }, end + 3),
                 // Without its end, what follows is read as markup: the entry keeps its text and the next
                 // entries are seen.
-                _ => (Mark::Skip, inner),
+                None => (Mark::Skip, inner),
             };
         }
-        if rest.starts_with(b"<!--") {
-            let inner = start + 4;
-            return match self.comment_end.after(self.text, inner, b"-->") {
-                Some(end) if !self.is_swallowing(inner, end, b"<!--") => (Mark::Skip, end + 3),
-                _ => (Mark::Skip, inner),
-            };
+        if rest.starts_with(COMMENT) {
+            let inner = start + COMMENT.len();
+            let end = self.section_end(inner, COMMENT, b"-->");
+            return (Mark::Skip, end.map_or(inner, |end| end + 3));
         }
-        if !self.is_doctype_seen && starts_with_ignore_case(rest, b"<!DOCTYPE") {
-            self.is_doctype_seen = true;
+        if self.may_have_doctype && starts_with_ignore_case(rest, b"<!DOCTYPE") {
+            self.may_have_doctype = false;
             return self.doctype(start);
         }
         (Mark::Skip, self.to_tag_end(start + 2))
     }
 
-    /// An opener whose terminator belongs to a later one: it stands again before the terminator, and between
-    /// the two an element that only feeds have was closed.
-    fn is_swallowing(&self, inner: usize, end: usize, opener: &[u8]) -> bool {
-        let bytes = &self.text.as_bytes()[inner..end];
-        let Some(again) = memmem::find(bytes, opener) else { return false };
-        let before = &bytes[..again];
-        memmem::find_iter(before, b"</").any(|at| {
-            FEED_ONLY_CLOSES.iter().any(|close| starts_with_ignore_case(&before[at + 2..], close))
-        })
+    /// Where a section that begins at `inner` ends. An opener whose terminator belongs to a later one has no
+    /// end: the opener stands again before it, and before that an element that only feeds have begins or ends.
+    fn section_end(&mut self, inner: usize, opener: &[u8], terminator: &[u8]) -> Option<usize> {
+        let ends = if opener == CDATA { &mut self.cdata_end } else { &mut self.comment_end };
+        let (end, searched) = ends.after(self.text, inner, |bytes| memmem::find(bytes, terminator));
+        let end = end?;
+        let (tag, searched_tags) = self.feed_tag.after(self.text, inner, find_feed_tag);
+        self.searched += searched + searched_tags;
+        let Some(tag) = tag.filter(|tag| *tag < end) else { return Some(end) };
+        if self.last_opener.0 != end {
+            let last = memmem::rfind(&self.text.as_bytes()[inner..end], opener);
+            self.searched += end - inner;
+            self.last_opener = (end, last.map_or(0, |at| inner + at));
+        }
+        (self.last_opener.1 < tag).then_some(end)
     }
 
     fn instruction(&mut self, start: usize) -> usize {
         let tag_end = self.to_tag_end(start + 2);
-        match self.instruction_end.after(self.text, start + 2, b"?>") {
+        let (end, searched) =
+            self.instruction_end.after(self.text, start + 2, |bytes| memmem::find(bytes, b"?>"));
+        self.searched += searched;
+        match end {
             // `<?xml version="1.0">` without its second question mark must not swallow the document.
             Some(end) if end < tag_end || !self.text[start + 1..end].contains('<') => end + 2,
             _ => tag_end,
@@ -235,9 +258,29 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Elements that no web page has, in the form `name`: closing one ends a feed's own element.
-const FEED_ONLY_CLOSES: [&[u8]; 7] =
-    [b"item", b"entry", b"description", b"content:encoded", b"content>", b"guid", b"pubdate"];
+const CDATA: &[u8] = b"<![CDATA[";
+const COMMENT: &[u8] = b"<!--";
+
+/// Beginnings of tags that no web page has: such a tag begins or ends a feed's own element.
+const FEED_ONLY_TAGS: [&[u8]; 10] = [
+    b"item>",
+    b"item ",
+    b"entry>",
+    b"/item",
+    b"/entry",
+    b"/description",
+    b"/content:encoded",
+    b"/content>",
+    b"/guid",
+    b"/pubdate",
+];
+
+fn find_feed_tag(bytes: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'<', bytes).find(|at| {
+        let tag = &bytes[at + 1..];
+        FEED_ONLY_TAGS.iter().any(|start| starts_with_ignore_case(tag, start))
+    })
+}
 
 fn open_mark(
     bytes: &[u8],
@@ -356,6 +399,35 @@ mod tests {
             ("</a b></>", vec!["/a", "-"]),
         ] {
             assert_eq!(marks(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn openers_without_an_end_are_searched_once() {
+        for unit in [
+            "<![CDATA[ ",
+            "<!-- ",
+            "<? ",
+            "<![CDATA[ </item>",
+            "<!-- </item> ",
+            "<a b=\"",
+            "<a b='<",
+            "<!DOCTYPE [",
+            "<!DOCTYPE <",
+            "</",
+            "<!",
+        ] {
+            for tail in ["", "]]>", "-->", "?>", "\">", "]>"] {
+                let text = unit.repeat(20_000) + tail;
+                let mut scanner = Scanner::new(&text, 0, text.len());
+                let mut at = 0;
+                while let Some((_, start, end)) = scanner.next_mark() {
+                    assert!(start >= at && end > start, "{unit}{tail}: marks overlap");
+                    at = end;
+                }
+                let searched = scanner.searched;
+                assert!(searched <= 4 * text.len(), "{unit}{tail}: {searched} of {}", text.len());
+            }
         }
     }
 

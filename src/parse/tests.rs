@@ -173,6 +173,16 @@ fn what_has_no_column_lands_in_extras() {
 }
 
 #[test]
+fn an_atom_entry_without_author_has_its_feeds() {
+    let feed = read(
+        "<feed xmlns='http://www.w3.org/2005/Atom'><author><name>A</name></author>
+         <entry><title>x</title></entry><entry><author><name>B</name></author></entry></feed>",
+    );
+    let authors: Vec<_> = feed.entries.iter().map(|entry| entry.authors.join(",")).collect();
+    assert_eq!(authors, ["A", "B"]);
+}
+
+#[test]
 fn values_that_make_feed_rs_panic_do_no_harm() {
     for duration in ["9999999999999999999999999", "١٢٣", "99999999999999:00:00"] {
         let entry = item(&format!(
@@ -213,7 +223,7 @@ fn every_format_is_told_by_its_root() {
             "atom 1.0",
         ),
         (
-            "<CHANNEL HREF='https://example.com/'><ITEM HREF='/x'><TITLE>x</TITLE></ITEM></CHANNEL>".into(),
+            "<CHANNEL BASE='https://example.org/' HREF='https://example.com/'><ITEM HREF='/x'><TITLE>x</TITLE></ITEM></CHANNEL>".into(),
             "cdf",
         ),
         (format!("<channel>{entry}</channel>"), "rss"),
@@ -437,7 +447,7 @@ fn pieces() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
@@ -457,6 +467,39 @@ proptest! {
             for entry in &feed.entries {
                 prop_assert!(entry.url.as_deref().is_none_or(links::is_http));
             }
+        }
+    }
+
+    /// Whatever happens inside one entry, and to its end tag, the others are there.
+    #[test]
+    fn one_bad_entry_costs_no_other(
+        which in 0usize..5,
+        (from, length) in (0usize..120, 0usize..60),
+        inserted in pieces(),
+        is_end_lost in any::<bool>(),
+    ) {
+        let entry = |number: usize| {
+            format!(
+                "<title>Title {number}</title><link>https://example.com/{number}</link>\
+                 <description><![CDATA[<p>Text {number} & more]]></description><guid>guid-{number}</guid>"
+            )
+        };
+        let mut document = String::from("<rss version='2.0'><channel><title>Feed</title>");
+        for number in 0..5 {
+            let mut inside = entry(number);
+            if number == which {
+                let to = (from + length).min(inside.len());
+                inside.replace_range(from.min(to)..to, &inserted);
+            }
+            let end = if number == which && is_end_lost { "" } else { "</item>" };
+            document.push_str(&format!("<item>{inside}{end}\n"));
+        }
+        document.push_str("</channel></rss>");
+        let feed = read_bytes(document.as_bytes()).unwrap();
+        for number in (0..5).filter(|number| *number != which) {
+            let guid = format!("guid-{number}");
+            let found = feed.entries.iter().filter(|entry| entry.guid.as_deref() == Some(&guid)).count();
+            prop_assert!(found == 1, "{guid} is missing: {document}");
         }
     }
 

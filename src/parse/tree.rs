@@ -240,6 +240,14 @@ impl<'a> Tree<'a> {
         self.nodes[node].local.of(self.text).to_ascii_lowercase()
     }
 
+    /// The first element of a name among `names` (lower case), anywhere in the piece.
+    pub(super) fn first_named(&self, names: &[&str]) -> Option<usize> {
+        self.nodes.iter().position(|node| {
+            let local = node.local.of(self.text);
+            node.kind == Kind::Element && names.iter().any(|name| local.eq_ignore_ascii_case(name))
+        })
+    }
+
     /// The first child element with that lower-case name.
     pub(super) fn child(&self, parent: usize, ns: Ns, name: &str) -> Option<usize> {
         self.children(parent).find(|child| {

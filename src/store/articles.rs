@@ -255,13 +255,17 @@ impl Database {
         Ok(article)
     }
 
-    /// What the publisher says about an article besides its text: follows every edit, makes no revision.
+    /// What the publisher says about an article besides its text: follows every edit, makes no revision. Author
+    /// and summary belong to the text where a copy has lent it.
     pub(crate) fn update_particulars(&self, id: ArticleId, article: &Article) -> Result<(), Error> {
         let mut statement = self.connection.prepare_cached(
             "UPDATE articles SET guid = coalesce(?2, guid), url = coalesce(?3, url), tags = ?4,
-                updated_at = ?5, extras = ?6
+                updated_at = ?5, extras = ?6,
+                author = CASE body_source WHEN 'copy' THEN author ELSE ?7 END,
+                summary = CASE body_source WHEN 'copy' THEN summary ELSE ?8 END
              WHERE id = ?1 AND (guid IS NOT coalesce(?2, guid) OR url IS NOT coalesce(?3, url)
-                OR tags IS NOT ?4 OR updated_at IS NOT ?5 OR extras IS NOT ?6)",
+                OR tags IS NOT ?4 OR updated_at IS NOT ?5 OR extras IS NOT ?6
+                OR body_source <> 'copy' AND (author IS NOT ?7 OR summary IS NOT ?8))",
         )?;
         statement.execute(params![
             id,
@@ -269,7 +273,9 @@ impl Database {
             article.url,
             json_words(&article.tags),
             article.updated_at,
-            json_object(&article.extras)
+            json_object(&article.extras),
+            article.author,
+            article.summary
         ])?;
         Ok(())
     }

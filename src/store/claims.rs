@@ -44,8 +44,12 @@ pub struct Claim<'a> {
 pub struct Summary {
     /// Enabled feeds.
     pub feeds: u32,
-    /// Of them, those whose last poll failed.
+    /// Of them, those whose last poll failed, the gone ones counted.
     pub failing: u32,
+    /// Of them, those whose server said 410.
+    pub gone: u32,
+    /// Feeds that are switched off or have left the configuration.
+    pub disabled: u32,
     /// Of them, those whose time has come.
     pub due: u32,
     /// How long the longest overdue one has waited.
@@ -56,7 +60,7 @@ pub struct Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { feeds, failing, due, lag_seconds, last_article_at } = self;
+        let Self { feeds, failing, due, lag_seconds, last_article_at, .. } = self;
         write!(
             f,
             "{feeds} feeds, {failing} failing, {due} due, lag {lag_seconds} s, last article "
@@ -107,11 +111,14 @@ impl Database {
     /// What a person wants to know at a glance.
     pub fn summary(&self, now: Timestamp) -> Result<Summary, Error> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT count(*), count(*) FILTER (WHERE failures > 0 OR gone_at IS NOT NULL),
-                    count(*) FILTER (WHERE gone_at IS NULL AND same_as IS NULL AND next_poll_at <= ?1),
-                    min(next_poll_at) FILTER (WHERE gone_at IS NULL AND same_as IS NULL),
-                    (SELECT first_seen_at FROM articles ORDER BY id DESC LIMIT 1)
-             FROM feeds WHERE enabled = 1",
+            "SELECT count(*) FILTER (WHERE enabled = 1),
+                    count(*) FILTER (WHERE enabled = 1 AND (failures > 0 OR gone_at IS NOT NULL)),
+                    count(*) FILTER (WHERE enabled = 1 AND gone_at IS NULL AND same_as IS NULL AND next_poll_at <= ?1),
+                    min(next_poll_at) FILTER (WHERE enabled = 1 AND gone_at IS NULL AND same_as IS NULL),
+                    (SELECT first_seen_at FROM articles ORDER BY id DESC LIMIT 1),
+                    count(*) FILTER (WHERE enabled = 1 AND gone_at IS NOT NULL),
+                    count(*) FILTER (WHERE enabled = 0)
+             FROM feeds",
         )?;
         let summary = statement.query_row([now], |row| {
             let next: Option<Timestamp> = row.get(3)?;
@@ -121,6 +128,8 @@ impl Database {
                 due: row.get(2)?,
                 lag_seconds: next.map_or(0, |next| now.seconds_since(next).max(0)),
                 last_article_at: row.get(4)?,
+                gone: row.get(5)?,
+                disabled: row.get(6)?,
             })
         })?;
         Ok(summary)
@@ -223,6 +232,18 @@ impl Database {
                 }
             }
             Ok(())
+        })
+    }
+
+    /// Frees what daemons before this one had claimed when they were killed. `kind` begins the name of every daemon;
+    /// sound only for the one that holds the lock, since no other one lives then.
+    pub fn release_claims_of_dead(&mut self, kind: &str) -> Result<usize, Error> {
+        self.transaction(|db| {
+            let mut statement = db.connection.prepare_cached(
+                "UPDATE feeds SET claimed_by = NULL, claimed_until = NULL
+                 WHERE claimed_until IS NOT NULL AND substr(claimed_by, 1, length(?1)) = ?1",
+            )?;
+            Ok(statement.execute([kind])?)
         })
     }
 

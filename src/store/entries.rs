@@ -91,6 +91,14 @@ fn entry_from_row(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
 const MAX_MATCHES: usize = 16;
 
 impl Database {
+    /// Whether an entry of the feed had this URL before.
+    pub fn has_url(&self, feed: FeedId, url: &str) -> Result<bool, Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT 1 FROM entries WHERE feed_id = ?1 AND url = ?2")?;
+        Ok(statement.exists(params![feed, url])?)
+    }
+
     /// What a poll of the feed must know to skip what is unchanged and to clean the rest: asked for once a
     /// document has arrived.
     pub fn known(&self, feed: FeedId) -> Result<Known, Error> {
@@ -187,8 +195,14 @@ impl Database {
     /// The published date of what an entry holds; `None` if it holds nothing or no date was given.
     pub(crate) fn entry_published_at(&self, holds: Holds) -> Result<Option<Timestamp>, Error> {
         let (sql, id) = match holds {
-            Holds::Article(id) => ("SELECT published_at FROM articles WHERE id = ?1", id.0),
-            Holds::Duplicate(id) => ("SELECT published_at FROM duplicates WHERE id = ?1", id.0),
+            Holds::Article(id) => (
+                "SELECT published_at FROM articles WHERE id = ?1 AND published_source <> 'clamped'",
+                id.0,
+            ),
+            Holds::Duplicate(id) => (
+                "SELECT published_at FROM duplicates WHERE id = ?1 AND published_source <> 'clamped'",
+                id.0,
+            ),
             Holds::Nothing => return Ok(None),
         };
         let mut statement = self.connection.prepare_cached(sql)?;

@@ -367,25 +367,44 @@ impl Database {
             "SELECT id FROM feeds WHERE url = ?1 OR effective_url = ?1 OR name = ?1 OR CAST(id AS TEXT) = ?1
              ORDER BY removed_at IS NOT NULL, id LIMIT 1",
         )?;
-        let found = statement.query_row([wanted], |row| row.get(0)).optional()?;
+        // As people write it, and as it is stored.
+        let wanted_url = match wanted.strip_prefix("file:/") {
+            Some(path) if !path.starts_with('/') => format!("file:///{path}"),
+            _ => wanted.to_owned(),
+        };
+        let found = statement.query_row([&wanted_url], |row| row.get(0)).optional()?;
         found.ok_or_else(|| Error::NotFound { what: "feed", id: wanted.to_owned() })
     }
 
-    /// After the wall clock was set back: feeds keep their waits, counted from `now`. Returns how many moved.
+    /// After the wall clock was set back: feeds keep their waits and their servers' orders, counted from `now`.
+    /// Returns how many moved.
     pub fn reanchor(&mut self, now: Timestamp) -> Result<usize, Error> {
         self.transaction(|db| {
             let mut statement = db.connection.prepare_cached(
-                "SELECT id, next_poll_at, last_poll_at FROM feeds WHERE enabled = 1 AND gone_at IS NULL",
+                "SELECT id, next_poll_at, last_poll_at, retry_after_until FROM feeds
+                 WHERE enabled = 1 AND gone_at IS NULL AND max(coalesce(last_poll_at, ''), next_poll_at) > ?1",
             )?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-            let rows: Vec<(FeedId, Timestamp, Option<Timestamp>)> = rows.collect::<Result<_, _>>()?;
-            let moved = rows.into_iter().filter_map(|(id, next, last)| Some((id, clock::reanchored(next, last, now)?)));
+            type Instants = (FeedId, Timestamp, Option<Timestamp>, Option<Timestamp>);
+            let rows = statement
+                .query_map([now], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+            let rows: Vec<Instants> = rows.collect::<Result<_, _>>()?;
+            let mut update = db.connection.prepare_cached(
+                "UPDATE feeds SET next_poll_at = ?2, retry_after_until = ?3,
+                    last_poll_at = CASE WHEN last_poll_at IS NOT NULL THEN ?4 END WHERE id = ?1",
+            )?;
             let mut count = 0;
-            for (id, at) in moved {
-                let mut statement =
-                    db.connection.prepare_cached("UPDATE feeds SET next_poll_at = ?2, last_poll_at = ?3 WHERE id = ?1")?;
-                count += statement.execute(params![id, at, now])?;
+            for (id, next, last, order) in rows {
+                if let Some(at) = clock::reanchored(next, last, now) {
+                    let order = order.map(|until| clock::reanchored(until, last, now).unwrap_or(until));
+                    count += update.execute(params![id, at, order, now])?;
+                }
             }
+            // An origin's order is a week long at most; one that ends later was given by another clock.
+            let longest = now.plus_seconds(7 * 86_400);
+            db.connection.execute(
+                "UPDATE hosts SET retry_after_until = ?1 WHERE retry_after_until > ?1",
+                [longest],
+            )?;
             Ok(count)
         })
     }

@@ -16,7 +16,6 @@ pub struct FingerprintRow<'a> {
     pub feed_id: FeedId,
     pub first_seen_at: Timestamp,
     pub fingerprint: Fingerprint,
-    pub lead: Fingerprint,
     pub headline: u64,
     pub tokens: u32,
     pub passages: &'a [u8],
@@ -26,14 +25,13 @@ impl Database {
     /// Adds a text to the index.
     pub(crate) fn insert_fingerprint(&self, row: &FingerprintRow<'_>) -> Result<TextId, Error> {
         let mut statement = self.connection.prepare_cached(
-            "INSERT INTO fingerprints (feed_id, first_seen_at, fingerprint, lead, headline, tokens, passages)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO fingerprints (feed_id, first_seen_at, fingerprint, headline, tokens, passages)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
         let id = statement.insert(params![
             row.feed_id,
             row.first_seen_at,
             from_hash(row.fingerprint.0),
-            from_hash(row.lead.0),
             from_hash(row.headline),
             row.tokens,
             row.passages
@@ -58,7 +56,7 @@ impl Database {
         };
         let Some(oldest) = oldest else { return Ok(()) };
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, feed_id, first_seen_at, fingerprint, lead, headline, tokens, passages
+            "SELECT id, feed_id, first_seen_at, fingerprint, headline, tokens, passages
              FROM fingerprints NOT INDEXED WHERE id >= ?1 AND first_seen_at >= ?2 ORDER BY id",
         )?;
         let mut rows = statement.query(params![oldest, since])?;
@@ -67,10 +65,9 @@ impl Database {
                 feed_id: row.get(1)?,
                 first_seen_at: row.get(2)?,
                 fingerprint: Fingerprint(to_hash(row.get(3)?)),
-                lead: Fingerprint(to_hash(row.get(4)?)),
-                headline: to_hash(row.get(5)?),
-                tokens: row.get(6)?,
-                passages: row.get_ref(7)?.as_blob().map_err(rusqlite::Error::from)?,
+                headline: to_hash(row.get(4)?),
+                tokens: row.get(5)?,
+                passages: row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?,
             };
             take(row.get(0)?, &fingerprint);
         }

@@ -315,7 +315,7 @@ fn connect(path: &Path, flags: OpenFlags, options: &Options) -> Result<Connectio
 
 fn set_up_for_writing(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")?;
-    // NORMAL lost acknowledged commits in a power cut, FULL none (docs/decisions/0001-database.md).
+    // NORMAL lost acknowledged commits in a power cut, FULL none (docs/decisions/0002-one-writer.md).
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "memory")?;

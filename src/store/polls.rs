@@ -64,12 +64,25 @@ impl Database {
         Ok(())
     }
 
+    /// Writes what a document said beside its entries.
+    pub(crate) fn store_document(
+        &self,
+        feed: FeedId,
+        format: &str,
+        extras: &str,
+    ) -> Result<(), Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached("UPDATE feeds SET format = ?2, extras = ?3 WHERE id = ?1")?;
+        statement.execute(params![feed, format, extras])?;
+        Ok(())
+    }
+
     /// Writes the feed's state as the poll left it and gives its claim back. `error` is the last poll's.
     pub(crate) fn store_state(
         &self,
         feed: &FeedState,
         next: &NextPoll,
-        format: Option<&str>,
         error: Option<&str>,
     ) -> Result<(), Error> {
         let state = &feed.schedule;
@@ -79,7 +92,7 @@ impl Database {
         });
         let mut statement = self.connection.prepare_cached(
             "UPDATE feeds SET title = :title, site_url = :site_url, language = :language,
-                format = coalesce(:format, format), etag = :etag, last_modified = :last_modified,
+                etag = :etag, last_modified = :last_modified,
                 validators_url = :validators_url, next_poll_at = :next_poll_at,
                 next_poll_reason = :next_poll_reason, next_poll_rules = :next_poll_rules,
                 last_poll_at = :last_poll_at, last_success_at = :last_success_at, last_new_at = :last_new_at,
@@ -92,7 +105,7 @@ impl Database {
         )?;
         statement.execute(named_params! {
             ":id": feed.id, ":title": feed.title, ":site_url": feed.site_url, ":language": feed.language,
-            ":format": format, ":etag": feed.etag, ":last_modified": feed.last_modified,
+            ":etag": feed.etag, ":last_modified": feed.last_modified,
             ":validators_url": feed.validators_url, ":next_poll_at": next.at,
             ":next_poll_reason": next.reason, ":next_poll_rules": next.rules,
             ":last_poll_at": state.last_poll_at, ":last_success_at": state.last_success_at,

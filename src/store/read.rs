@@ -414,11 +414,11 @@ impl Database {
     }
 
     /// Hands out the stored articles and copies first seen at or after `since`, in the order in which they came.
-    pub fn each_judged_text<E: From<Error>>(
+    pub fn each_judged_text(
         &self,
         since: Timestamp,
-        mut take: impl FnMut(JudgedText) -> Result<(), E>,
-    ) -> Result<(), E> {
+        mut take: impl FnMut(JudgedText),
+    ) -> Result<(), Error> {
         let sql = "SELECT t.*, coalesce(f.name, f.title, f.url) AS feed FROM (
                      SELECT id AS article_id, NULL AS duplicate_id, feed_id, title, body, published_at,
                             first_seen_at, NULL AS reason, text_id FROM articles
@@ -427,23 +427,10 @@ impl Database {
                      FROM duplicates) AS t JOIN feeds AS f ON f.id = t.feed_id
                    WHERE t.first_seen_at >= ?1 AND f.dedup_scope <> 'off'
                    ORDER BY t.first_seen_at, t.duplicate_id IS NOT NULL, t.text_id";
-        let read = |row: &Row<'_>| {
-            Ok(JudgedText {
-                article_id: row.get("article_id")?,
-                duplicate_id: row.get("duplicate_id")?,
-                feed_id: row.get("feed_id")?,
-                feed: row.get("feed")?,
-                title: row.get("title")?,
-                body: row.get("body")?,
-                published_at: row.get("published_at")?,
-                first_seen_at: row.get("first_seen_at")?,
-                reason: row.get("reason")?,
-            })
-        };
-        let mut statement = self.connection.prepare_cached(sql).map_err(Error::from)?;
-        let mut rows = statement.query([since]).map_err(Error::from)?;
-        while let Some(row) = rows.next().map_err(Error::from)? {
-            take(read(row).map_err(Error::from)?)?;
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([since])?;
+        while let Some(row) = rows.next()? {
+            take(judged_from(row)?);
         }
         Ok(())
     }
@@ -454,7 +441,8 @@ impl Database {
             self.all("PRAGMA integrity_check(10)", [], |row| row.get::<_, String>(0))?;
         findings.retain(|finding| finding != "ok");
         let orphans = self.all("PRAGMA foreign_key_check", [], |row| row.get::<_, String>(0))?;
-        findings.extend(orphans.into_iter().take(10).map(|table| format!("orphaned row in {table}")));
+        findings
+            .extend(orphans.into_iter().take(10).map(|table| format!("orphaned row in {table}")));
         Ok(findings)
     }
 
@@ -526,15 +514,29 @@ fn health_from(row: &Row<'_>) -> rusqlite::Result<FeedHealth> {
 fn poll_from(row: &Row<'_>) -> rusqlite::Result<PastPoll> {
     Ok(PastPoll {
         started_at: row.get("started_at")?,
-        duration_ms: row.get("duration_ms")?,
+        duration_ms: row.get::<_, i64>("duration_ms")?.unsigned_abs(),
         http_status: row.get("http_status")?,
         outcome: row.get("outcome")?,
         error_kind: row.get("error_kind")?,
         error: row.get("error")?,
-        body_bytes: row.get("body_bytes")?,
+        body_bytes: row.get::<_, i64>("body_bytes")?.unsigned_abs(),
         entries: row.get("entries")?,
         new: row.get("new")?,
         revised: row.get("revised")?,
         duplicates: row.get("duplicates")?,
+    })
+}
+
+fn judged_from(row: &Row<'_>) -> rusqlite::Result<JudgedText> {
+    Ok(JudgedText {
+        article_id: row.get("article_id")?,
+        duplicate_id: row.get("duplicate_id")?,
+        feed_id: row.get("feed_id")?,
+        feed: row.get("feed")?,
+        title: row.get("title")?,
+        body: row.get("body")?,
+        published_at: row.get("published_at")?,
+        first_seen_at: row.get("first_seen_at")?,
+        reason: row.get("reason")?,
     })
 }

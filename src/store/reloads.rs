@@ -26,8 +26,10 @@ impl Database {
     /// Asks; returns the number under which the answer will stand.
     pub fn request_reload(&mut self, now: Timestamp) -> Result<i64, Error> {
         self.transaction(|db| {
-            db.connection
-                .execute("DELETE FROM reloads WHERE id <= (SELECT max(id) FROM reloads) - ?1", [KEPT])?;
+            db.connection.execute(
+                "DELETE FROM reloads WHERE id <= (SELECT max(id) FROM reloads) - ?1",
+                [KEPT],
+            )?;
             db.connection.execute("INSERT INTO reloads (requested_at) VALUES (?1)", [now])?;
             Ok(db.connection.last_insert_rowid())
         })

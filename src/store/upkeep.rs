@@ -7,9 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, ErrorCode, backup::Backup};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, backup::Backup};
 
 use super::{Database, Error};
+use crate::model::Timestamp;
 
 impl Database {
     /// SQLite's `quick_check`: reads every page. Meant for a reading connection, so that nobody waits.
@@ -25,6 +26,18 @@ impl Database {
             }
             Err(source) => Err(source.into()),
         }
+    }
+
+    /// How many rows refer to rows that are not there.
+    pub fn broken_references(&self) -> Result<i64, Error> {
+        let sql = "SELECT count(*) FROM pragma_foreign_key_check";
+        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// When the latest poll began that is on record.
+    pub fn last_poll_at(&self) -> Result<Option<Timestamp>, Error> {
+        let sql = "SELECT started_at FROM polls ORDER BY id DESC LIMIT 1";
+        Ok(self.connection.query_row(sql, [], |row| row.get(0)).optional()?)
     }
 
     /// Copies the database as it stands to `target`, while others read and write. An existing file is never

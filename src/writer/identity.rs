@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::digest::{Arrival, Listing};
 use crate::{
-    model::FeedId,
+    model::{Article, FeedId, PublishedSource, Timestamp},
     store::{
         Database, Error,
         entries::{EntryId, LedgerEntry},
@@ -133,30 +133,29 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// One entry listed twice, and one guid on different entries.
+    /// One entry listed twice, and one guid on different entries. Only the same text makes it one entry: feeds
+    /// exist that put the guid and the URL of one page on every entry.
     fn find_repeats(&mut self) {
         let mut by_guid: HashMap<&str, usize> = HashMap::new();
-        let mut keyless: HashSet<u64> = HashSet::new();
+        let mut keyless: HashSet<(u64, Option<&str>, Option<Timestamp>)> = HashSet::new();
         for (at, arrival) in self.undecided() {
             let article = &arrival.article;
             match article.guid.as_deref() {
                 Some(guid) => {
                     let first = *by_guid.entry(guid).or_insert(at);
-                    let other = &self.arrivals[first].article;
                     if first == at {
-                    } else if is_same_entry(
-                        (article.url.as_deref(), article.content_hash),
-                        (other.url.as_deref(), other.content_hash),
-                    ) {
+                    } else if article.content_hash == self.arrivals[first].article.content_hash {
                         self.identities[at] = Some(Identity::Repeat);
                     } else {
                         self.has_repeated_guids = true;
                     }
                 }
-                None if !keyless.insert(article.content_hash ^ hash_of(article.url.as_deref())) => {
-                    self.identities[at] = Some(Identity::Repeat);
+                None => {
+                    let what = (article.content_hash, article.url.as_deref(), date_of(article));
+                    if !keyless.insert(what) {
+                        self.identities[at] = Some(Identity::Repeat);
+                    }
                 }
-                None => {}
             }
         }
     }
@@ -166,11 +165,7 @@ impl<'a> Search<'a> {
             let Some(guid) = arrival.article.guid.as_deref() else { continue };
             let rows = self.db.entries_by_guid(self.feed, guid)?;
             if let Some(row) = rows.iter().find(|row| self.listed.contains(&row.id)) {
-                let article = &arrival.article;
-                if is_same_entry(
-                    (article.url.as_deref(), article.content_hash),
-                    (row.url.as_deref(), row.content_hash),
-                ) {
+                if row.content_hash == arrival.article.content_hash {
                     self.identities[at] = Some(Identity::Repeat);
                 } else {
                     self.has_repeated_guids = true;
@@ -185,41 +180,51 @@ impl<'a> Search<'a> {
 
     /// New guid, same URL, old guid no longer listed: the same entry. Both listed: two entries.
     fn by_url(&mut self) -> Result<(), Error> {
-        let mut shared: HashMap<&str, usize> = HashMap::new();
-        for url in self.arrivals.iter().filter_map(|arrival| arrival.article.url.as_deref()) {
-            *shared.entry(url).or_default() += 1;
-        }
+        let urls = count(self.arrivals.iter().map(|arrival| arrival.article.url.as_deref()));
+        let guids = count(self.arrivals.iter().map(|arrival| arrival.article.guid.as_deref()));
         for (at, arrival) in self.undecided() {
             let Some(url) = arrival.article.url.as_deref() else { continue };
             let rows = self.db.entries_by_url(self.feed, url)?;
-            let is_telling = shared.get(url) == Some(&1) && rows.len() == 1 && !is_root(url);
+            let is_telling = urls.get(url) == Some(&1) && rows.len() == 1 && !is_root(url);
             let guid = arrival.article.guid.as_deref();
-            let found = rows.into_iter().find(|row| {
+            let is_lone = |guid: &str| {
+                let has_guid = |row: &&LedgerEntry| row.guid.as_deref() == Some(guid);
+                guids.get(guid) == Some(&1) && rows.iter().filter(has_guid).count() == 1
+            };
+            // A guid that other entries of this page have too tells none of them.
+            let lone_guid = guid.filter(|guid| is_lone(guid));
+            let found = rows.iter().find(|row| {
                 !self.listed.contains(&row.id)
                     && (is_telling
                         || row.content_hash == arrival.article.content_hash
-                        || (guid.is_some() && row.guid.as_deref() == guid))
+                        || (lone_guid.is_some() && row.guid.as_deref() == lone_guid))
             });
             if let Some(row) = found {
-                self.count_guid(guid, &row);
-                self.decide(at, row);
+                self.count_guid(guid, row);
+                self.decide(at, row.clone());
             }
         }
         Ok(())
     }
 
-    /// The same title and body, the old entry no longer listed. A recurring text of another date is new.
+    /// The same title and body, the old entry no longer listed. A recurring text of another date is new. Where the old
+    /// entry is listed beside it under the same keys, this is a repeat, as `find_repeats` took it for at the first poll.
     fn by_content(&mut self, is_trusted: bool) -> Result<(), Error> {
         for (at, arrival) in self.undecided() {
             let article = &arrival.article;
             let has_keys = article.url.is_some() || (is_trusted && article.guid.is_some());
-            let rows = self.db.entries_by_content(self.feed, article.content_hash)?;
-            for row in
-                rows.into_iter().filter(|row| !self.listed.contains(&row.id)).collect::<Vec<_>>()
-            {
-                let published_at = self.db.entry_published_at(row.holds)?;
-                let has_dates = published_at.is_some() && article.published_at.is_some();
-                let is_same_date = !has_dates || published_at == article.published_at;
+            for row in self.db.entries_by_content(self.feed, article.content_hash)? {
+                let dates = (self.db.entry_published_at(row.holds)?, date_of(article));
+                if self.listed.contains(&row.id) {
+                    let is_same_day = article.guid.is_some() || dates.0 == dates.1;
+                    if row.guid == article.guid && row.url == article.url && is_same_day {
+                        self.identities[at] = Some(Identity::Repeat);
+                        break;
+                    }
+                    continue;
+                }
+                let has_dates = dates.0.is_some() && dates.1.is_some();
+                let is_same_date = !has_dates || dates.0 == dates.1;
                 let is_telling = !has_keys
                     || article.word_count >= MIN_TELLING_WORDS
                     || has_dates && is_same_date;
@@ -236,10 +241,7 @@ impl<'a> Search<'a> {
     /// Losing trust in a feed's guids must not make known entries new: one that stands on a single entry, here
     /// as in the ledger, still tells where there is no URL to go by.
     fn by_lone_guid(&mut self) -> Result<(), Error> {
-        let mut shared: HashMap<&str, usize> = HashMap::new();
-        for guid in self.arrivals.iter().filter_map(|arrival| arrival.article.guid.as_deref()) {
-            *shared.entry(guid).or_default() += 1;
-        }
+        let shared = count(self.arrivals.iter().map(|arrival| arrival.article.guid.as_deref()));
         for (at, arrival) in self.undecided() {
             let Some(guid) = arrival.article.guid.as_deref() else { continue };
             let mut rows = self.db.entries_by_guid(self.feed, guid)?;
@@ -270,19 +272,24 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether two listings under one guid are one entry: the same page, or the same text.
-fn is_same_entry(one: (Option<&str>, u64), other: (Option<&str>, u64)) -> bool {
-    one.1 == other.1 || (one.0.is_some() && one.0 == other.0)
+/// How often each key stands.
+fn count<'a>(keys: impl Iterator<Item = Option<&'a str>>) -> HashMap<&'a str, usize> {
+    let mut counts = HashMap::new();
+    for key in keys.flatten() {
+        *counts.entry(key).or_default() += 1;
+    }
+    counts
+}
+
+/// The date that tells an entry: a clamped one is that of the poll.
+fn date_of(article: &Article) -> Option<Timestamp> {
+    article.published_at.filter(|_| article.published_source != Some(PublishedSource::Clamped))
 }
 
 /// A site's root page: many entries may link to it.
 pub(super) fn is_root(url: &str) -> bool {
     let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
     after_scheme.split_once('/').is_none_or(|(_, path)| path.is_empty() || path.starts_with('#'))
-}
-
-fn hash_of(text: Option<&str>) -> u64 {
-    text.map_or(0, |text| xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
 }
 
 #[cfg(test)]

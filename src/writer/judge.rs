@@ -15,7 +15,7 @@ use super::{
     state::{State, instant, with_side},
 };
 use crate::{
-    dedup::{Prefer, Query, Scope, Side, Text, Verification, verify},
+    dedup::{Prefer, Query, Scope, Side, Test, Text, Verification, verify},
     digest::Arrival,
     model::{Article, DuplicateId, FeedId, Timestamp},
     store::{
@@ -55,7 +55,9 @@ pub(super) struct Fold {
 
 /// Refused candidates that are written down with an article.
 const MAX_REFUSED: usize = 3;
-/// Words in scripts with spaces, and characters in others, that a guid must have to be looked for in other
+/// Share of the shorter headline's words from which two entries of one URL or guid agree by their headline.
+const HEADLINE_AGREES: f64 = 0.8;
+/// Characters that a guid must have to be looked for in other
 /// feeds: numbers and short names recur.
 const MIN_GUID_LENGTH: usize = 12;
 
@@ -199,55 +201,45 @@ impl Judging<'_> {
         if !self.seen.insert((text.article_id.0, text.duplicate_id)) {
             return Ok(None);
         }
-        let kept = match text.duplicate_id {
-            None => text.clone(),
-            Some(_) => match state.db.article_text(text.article_id)? {
-                Some(kept) => kept,
-                None => return Ok(None),
-            },
-        };
-        if !self.may_fold_into(state, &text, &kept)? {
+        if !self.is_in_scope(state, text.feed_id)? {
             return Ok(None);
         }
         self.compared += 1;
         let verification = self.verify(state, &text)?;
-        let is_agreed = verification.is_duplicate
-            || lead.key.is_some()
-                && verification.evidence.headline >= self.options.dedup.thresholds.headline;
-        if !is_agreed {
+        if !agrees(&verification, lead.key.is_some()) {
             self.refuse(&text, lead, &verification);
             return Ok(None);
         }
-        let against_kept = match text.duplicate_id {
-            None => verification.clone(),
-            Some(_) => self.verify(state, &kept)?,
+        let (kept, against_kept) = match text.duplicate_id {
+            None => (text.clone(), verification.clone()),
+            Some(_) => match state.db.article_text(text.article_id)? {
+                Some(kept) if self.is_in_scope(state, kept.feed_id)? => {
+                    let against_kept = self.verify(state, &kept)?;
+                    (kept, against_kept)
+                }
+                _ => return Ok(None),
+            },
         };
+        if self.is_kept_apart(state, &kept)? {
+            return Ok(None);
+        }
         Ok(Some(self.fold(&text, kept, lead, &verification, against_kept)))
     }
 
-    /// Scopes of both sides, and what somebody has unfolded.
-    fn may_fold_into(
-        &self,
-        state: &mut State,
-        text: &StoredText,
-        kept: &StoredText,
-    ) -> Result<bool, Error> {
-        let is_in_scope = match self.feed.dedup_scope {
+    /// Whether this article may be compared with texts of a feed.
+    fn is_in_scope(&self, state: &mut State, other: FeedId) -> Result<bool, Error> {
+        Ok(match self.feed.dedup_scope {
             Scope::Off => false,
-            Scope::Feed => text.feed_id == self.feed.id && kept.feed_id == self.feed.id,
-            Scope::All => {
-                state.standing(text.feed_id)?.0 != Scope::Off
-                    && state.standing(kept.feed_id)?.0 != Scope::Off
-            }
-        };
+            Scope::Feed => other == self.feed.id,
+            Scope::All => state.standing(other)?.0 != Scope::Off,
+        })
+    }
+
+    /// Whether somebody has unfolded this pair.
+    fn is_kept_apart(&self, state: &State, kept: &StoredText) -> Result<bool, Error> {
         let article = self.article();
-        Ok(is_in_scope
-            && !state.db.is_kept_apart(
-                kept.article_id,
-                self.feed.id,
-                article.guid.as_deref(),
-                article.url.as_deref(),
-            )?)
+        let (guid, url) = (article.guid.as_deref(), article.url.as_deref());
+        state.db.is_kept_apart(kept.article_id, self.feed.id, guid, url)
     }
 
     fn verify(&self, state: &mut State, text: &StoredText) -> Result<Verification, Error> {
@@ -300,6 +292,14 @@ impl Judging<'_> {
             against_kept,
         }
     }
+}
+
+/// Whether two texts are one by what was seen: by their text, or by their headline where URL or guid is the same.
+pub(super) fn agrees(verification: &Verification, has_key: bool) -> bool {
+    verification.is_duplicate
+        || has_key
+            && verification.evidence.headline >= HEADLINE_AGREES
+            && !matches!(verification.evidence.test, Test::ChangedFacts | Test::OtherIssue)
 }
 
 fn comparison(text: &StoredText, lead: &Lead, verification: &Verification) -> Value {

@@ -72,7 +72,7 @@ impl Lines {
 }
 
 /// A body without its feed's furniture; untouched where the feed has none.
-pub(super) fn strip<'a>(body: &'a str, furniture: &HashSet<u64>) -> Cow<'a, str> {
+pub fn strip<'a>(body: &'a str, furniture: &HashSet<u64>) -> Cow<'a, str> {
     if furniture.is_empty() || !body.lines().any(|line| has_furniture(line, furniture)) {
         return Cow::Borrowed(body);
     }

@@ -33,6 +33,7 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::{
+    lines::strip,
     outcome::{Initial, Moved, Options, Outcome, Poll, PollReport, Response, Validators},
     state::State,
 };
@@ -64,6 +65,8 @@ const NOT_STORED: &str = "not_stored";
 
 enum Job {
     Record(Box<Poll>, oneshot::Sender<Result<PollReport, Error>>),
+    /// Reads only: does not end a group.
+    Ask(Box<dyn FnOnce(&State) + Send>),
     Call(Box<dyn FnOnce(&mut State) + Send>),
 }
 
@@ -127,7 +130,13 @@ impl Writer {
 
     /// What a poll must know once its document has arrived; see [`Database::known`].
     pub async fn known(&self, feed: FeedId) -> Result<Known, Error> {
-        Ok(self.call(move |state| state.db.known(feed)).await??)
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Ask(Box::new(move |state| {
+            // Nobody waits any more: a caller that was dropped.
+            let _ = reply.send(state.db.known(feed));
+        }));
+        self.jobs.send(job).await.map_err(|_| Error::Ended)?;
+        Ok(answer.await.map_err(|_| Error::Ended)??)
     }
 
     /// Loads the duplicate index; returns how many texts it holds.
@@ -143,6 +152,16 @@ impl Writer {
     /// A number that grows while the writer works, or waits for somebody's lock: proof of progress.
     pub fn progress(&self) -> u64 {
         self.progress.load(Ordering::Relaxed)
+    }
+
+    /// Whether it was told so.
+    pub fn gives_up(&self) -> bool {
+        self.gives_up.load(Ordering::Relaxed)
+    }
+
+    /// Jobs that wait in the queue.
+    pub fn waiting(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
     }
 
     /// From now on a poll whose lock is held by somebody else is given up after one try: the process ends.
@@ -208,6 +227,7 @@ impl Line {
             self.note_progress();
             match job {
                 Job::Call(work) => work(&mut self.state),
+                Job::Ask(look) => look(&self.state),
                 Job::Record(poll, reply) => {
                     let mut group = vec![(poll, reply)];
                     next = self.fill(&mut group);
@@ -225,7 +245,9 @@ impl Line {
         while group.len() < MAX_GROUP {
             match self.inbox.try_recv().ok()? {
                 Job::Record(poll, reply) => group.push((poll, reply)),
-                other => return Some(other),
+                // Before the group's transaction begins: what is read is committed.
+                Job::Ask(look) => look(&self.state),
+                other @ Job::Call(_) => return Some(other),
             }
         }
         None
@@ -262,13 +284,16 @@ impl Line {
 
     /// Waits for a lock that somebody else holds, for as long as it takes.
     fn begin(&mut self, now: Timestamp) -> Result<state::Mark, store::Error> {
+        let mut is_news = true;
         loop {
             match self.state.begin(now) {
                 Err(error) if error.is_busy() && !self.gives_up.load(Ordering::Relaxed) => {
                     self.note_progress();
-                    tracing::warn!(
-                        "waiting for the lock of the database: another program holds it"
-                    );
+                    if std::mem::take(&mut is_news) {
+                        tracing::warn!(
+                            "waiting for the lock of the database: another program holds it"
+                        );
+                    }
                 }
                 begun => return begun,
             }

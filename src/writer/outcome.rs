@@ -189,4 +189,7 @@ pub struct PollReport {
     pub duration_ms: u64,
     /// Copies that lent their fuller text.
     pub taken_over: u32,
+    /// How long each verdict over a new text took.
+    #[serde(skip)]
+    pub decisions: Vec<std::time::Duration>,
 }

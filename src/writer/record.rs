@@ -1,6 +1,10 @@
 //! One poll, written down: the entries of its document, the feed's new state, its log row. All of it or none.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::BTreeMap,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -36,6 +40,7 @@ struct Counts {
     revised: u32,
     by_reason: BTreeMap<&'static str, u32>,
     taken_over: u32,
+    decisions: Vec<Duration>,
 }
 
 impl Counts {
@@ -56,16 +61,14 @@ pub(super) fn record(state: &mut State, poll: &Poll) -> Result<PollReport, Error
         Some(listing) => record_listing(state, &mut feed, listing, poll)?,
         None => Counts::default(),
     };
+    if let Some(listing) = listing {
+        state.db.store_document(feed.id, &listing.format, &extras(listing).to_string())?;
+    }
     let (outcome, error) = in_words(&poll.outcome);
     let is_warning = follow_error(&mut feed, error.map(|(kind, _)| kind), poll.ended_at);
     follow_response(state, &mut feed, poll)?;
     let next = plan(&mut feed, poll, listing, counts.new + counts.duplicates());
-    state.db.store_state(
-        &feed,
-        &next,
-        listing.map(|it| it.format.as_str()),
-        error.map(|(_, message)| message),
-    )?;
+    state.db.store_state(&feed, &next, error.map(|(_, message)| message))?;
     state.db.insert_poll(&PollRow {
         feed_id: feed.id,
         started_at: poll.started_at,
@@ -98,7 +101,20 @@ pub(super) fn record(state: &mut State, poll: &Poll) -> Result<PollReport, Error
         http_status: poll.http_status,
         body_bytes: poll.body_bytes,
         duration_ms: poll.duration_ms,
+        decisions: counts.decisions,
     })
+}
+
+/// What the document says of itself that has no column.
+fn extras(listing: &Listing) -> serde_json::Value {
+    let mut extras = serde_json::Map::new();
+    if let Some(url) = &listing.new_feed_url {
+        extras.insert("new_feed_url".to_owned(), url.as_str().into());
+    }
+    if !listing.hubs.is_empty() {
+        extras.insert("hubs".to_owned(), listing.hubs.clone().into());
+    }
+    extras.into()
 }
 
 /// The words for `polls`: outcome, and kind and message of a failure.
@@ -256,7 +272,10 @@ impl Recording<'_> {
     /// Finds a new entry its place: an article, a copy, or the ledger alone.
     fn place(&mut self, at: usize, arrival: &Arrival) -> Result<(), Error> {
         let holds = if self.is_wanted(at, &arrival.article) {
-            match judge(self.state, self.feed, arrival, &self.poll.options, self.now)? {
+            let began = Instant::now();
+            let verdict = judge(self.state, self.feed, arrival, &self.poll.options, self.now)?;
+            self.counts.decisions.push(began.elapsed());
+            match verdict {
                 Verdict::Kept { evidence } => self.keep(arrival, &evidence)?,
                 Verdict::Folded(fold) => self.fold(arrival, &fold)?,
             }
@@ -283,6 +302,7 @@ impl Recording<'_> {
         let kept = self.standing(arrival, evidence)?;
         let id = self.state.db.insert_article(&arrival.article, &kept)?;
         self.counts.new += 1;
+        tracing::debug!(feed.id = self.feed.id.0, article.id = id.0, %evidence, "kept as article {id}");
         self.learn(arrival)?;
         Ok(Holds::Article(id))
     }
@@ -301,6 +321,11 @@ impl Recording<'_> {
             },
         )?;
         *self.counts.by_reason.entry(fold.reason).or_default() += 1;
+        let (into, reason) = (fold.kept.article_id, fold.reason);
+        tracing::debug!(
+            feed.id = self.feed.id.0, article.id = into.0, reason, evidence = %fold.evidence,
+            "folded {id} into article {into}: {reason}",
+        );
         let prefer = self.poll.options.dedup.prefer;
         if takes_over(self.state, self.feed.id, &fold.kept, &fold.against_kept, prefer)? {
             self.counts.taken_over += 1;

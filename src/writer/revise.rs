@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::{
     change::{Change, classify},
-    judge::takes_over,
+    identity::is_root,
+    judge::{agrees, takes_over},
     lines::strip,
     outcome::Options,
     state::{State, instant, with_side},
@@ -29,8 +30,19 @@ pub(super) fn revise_article(
     arrival: &Arrival,
     now: Timestamp,
 ) -> Result<bool, Error> {
+    let is_revised = revise_text(state, id, arrival, now)?;
+    // After the text: the revision keeps the author that its text had.
+    state.db.update_particulars(id, &arrival.article)?;
+    Ok(is_revised)
+}
+
+fn revise_text(
+    state: &mut State,
+    id: ArticleId,
+    arrival: &Arrival,
+    now: Timestamp,
+) -> Result<bool, Error> {
     let article = &arrival.article;
-    state.db.update_particulars(id, article)?;
     let Some(current) = state.db.article_text(id)? else { return Ok(false) };
     // An entry that has lost its text (a paywall, a broken template) does not take ours away.
     if article.body.is_empty() && !current.body.is_empty() {
@@ -96,8 +108,9 @@ pub(super) fn revise_duplicate(
     let has_lent = state.db.text_from(kept.article_id)? == Some(id);
     let against = if has_lent { with_own_text(state, &kept)? } else { kept.clone() };
     let verification = compare(state, &copy, arrival, &against, options)?;
-    let holds =
-        verification.is_duplicate || still_matches_another(state, id, &copy, arrival, options)?;
+    let key = shared_key(article, &kept);
+    let holds = agrees(&verification, key.is_some())
+        || still_matches_another(state, id, &copy, arrival, options)?;
     let (fingerprint, text_id) = if change.is_told() {
         index_text(state, copy.feed_id, copy.first_seen_at, &arrival.signature, now)?
     } else {
@@ -115,10 +128,15 @@ pub(super) fn revise_duplicate(
     });
     let folded = Folded {
         article_id: kept.article_id,
-        reason: verification.reason.map_or("near_duplicate", |reason| reason.as_str()),
+        reason: key
+            .unwrap_or(verification.reason.map_or("near_duplicate", |reason| reason.as_str())),
         distance: (fingerprint.0 != 0 && against.fingerprint.0 != 0)
             .then(|| fingerprint.distance(against.fingerprint)),
-        similarity: verification.similarity.clamp(0.0, 1.0),
+        similarity: if verification.is_duplicate {
+            verification.similarity.clamp(0.0, 1.0)
+        } else {
+            verification.similarity.max(verification.evidence.headline).clamp(0.0, 1.0)
+        },
         kept: Kept {
             feed_id: copy.feed_id,
             fingerprint,
@@ -245,6 +263,17 @@ fn with_own_text(state: &State, kept: &StoredText) -> Result<StoredText, Error> 
         text_id: None,
         ..kept.clone()
     })
+}
+
+/// What a copy and its article have in common besides their text.
+fn shared_key(article: &Article, kept: &StoredText) -> Option<&'static str> {
+    let has_url = article.url.is_some() && article.url == kept.url;
+    let has_guid = article.guid.is_some() && article.guid == kept.guid;
+    if has_url && !article.url.as_deref().is_some_and(is_root) {
+        Some("same_url")
+    } else {
+        has_guid.then_some("same_guid")
+    }
 }
 
 /// A copy that was found through another copy may hold by that one alone.

@@ -42,7 +42,7 @@ const MAX_CACHED_FEEDS: usize = 4_096;
 impl State {
     /// Takes the database; the index stays empty until the first article has to be judged.
     /// `window_seconds` is the longest `dedup.window` of all feeds.
-    pub(super) fn new(db: Database, window_seconds: i64) -> Self {
+    pub fn new(db: Database, window_seconds: i64) -> Self {
         Self {
             db,
             index: Index::new(),
@@ -128,7 +128,6 @@ impl State {
         self.db.fingerprints_after(before, since, |id, row| {
             let signature = Signature {
                 fingerprint: row.fingerprint,
-                lead: row.lead,
                 headline: row.headline,
                 passages: Signature::decode_passages(row.passages),
                 tokens: row.tokens,
@@ -151,7 +150,6 @@ impl State {
             feed_id: feed,
             first_seen_at,
             fingerprint: signature.fingerprint,
-            lead: signature.lead,
             headline: signature.headline,
             tokens: signature.tokens,
             passages: &signature.encode_passages(),

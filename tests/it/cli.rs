@@ -36,6 +36,9 @@ fn a_bad_configuration_is_78_and_leaves_stdout_alone() {
         assert!(!ended.stderr.contains('\u{1b}'), "colour only on a terminal: {ended:?}");
     }
     newsfold(&["-c", "/nonexistent/newsfold.toml", "check"], "").expect(78);
+    let checked = program.run(&["check", "--json"]).expect(78).json();
+    let error = checked["errors"][0].as_str().unwrap();
+    assert!(error.contains("newsfold.toml:4:1: unknown key intervall"), "{error}");
 }
 
 #[test]

@@ -35,6 +35,7 @@ pub(crate) struct Entry {
     pub(crate) title: String,
     pub(crate) body: String,
     pub(crate) published_at: Option<Timestamp>,
+    pub(crate) author: String,
 }
 
 impl Entry {
@@ -45,7 +46,13 @@ impl Entry {
             title: title.to_owned(),
             body: body.to_owned(),
             published_at: None,
+            author: "A. Writer".to_owned(),
         }
+    }
+
+    pub(crate) fn by(mut self, author: &str) -> Self {
+        self.author = author.to_owned();
+        self
     }
 
     pub(crate) fn guid(mut self, guid: Option<&str>) -> Self {
@@ -85,7 +92,7 @@ impl Entry {
                 title: self.title.clone(),
                 body: self.body.clone(),
                 summary: None,
-                author: Some("A. Writer".to_owned()),
+                author: Some(self.author.clone()),
                 tags: vec!["news".to_owned()],
                 language: Some("en".to_owned()),
                 published_at: self.published_at,

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use newsfold::{
     fetch::{
-        Credentials, Error, FetchOptions, Fetched, Fetcher, Manners, Options, Password, Request,
-        Secret, Validators,
+        Credentials, Error, FetchOptions, Fetched, Fetcher, Manners, Options, Password, Purpose,
+        Request, Secret, Validators,
     },
     model::Timestamp,
 };
@@ -397,4 +397,22 @@ async fn robots_txt_is_asked_once_and_obeyed() {
     assert_eq!(server.log().len(), 2);
     server.always("/robots.txt", Reply::status(404));
     assert!(may("/private/1", tomorrow.plus_seconds(3_601)).await);
+}
+
+#[tokio::test]
+async fn a_page_that_moved_to_another_host_needs_that_hosts_leave() {
+    let server = Server::start();
+    server.always("http://news.example/1", Reply::redirect(301, "http://other.example/1"));
+    server.always("http://other.example/1", Reply::status(200).body("<p>text</p>"));
+    server.always(
+        "http://other.example/robots.txt",
+        Reply::status(200).body("User-agent: newsfold\nDisallow: /"),
+    );
+    let options = through_proxy(&server);
+    let page = |url| Request { purpose: Purpose::Page, ..Request::feed(url, &options, now()) };
+    let error = fetcher().fetch(page("http://news.example/1")).await.unwrap_err();
+    assert_eq!(error.kind(), "robots_txt");
+    assert!(server.requests("http://other.example/1").is_empty());
+    server.always("http://other.example/robots.txt", Reply::status(404));
+    fetcher().fetch(page("http://news.example/1")).await.unwrap();
 }

@@ -304,7 +304,7 @@ fn month(seed: u64, count: usize) -> World {
 #[test]
 fn a_month_of_two_thousand_feeds_is_spread_evenly() {
     let world = month(1, 2_000);
-    // 13 starts a minute on average: were they entirely independent, the busiest of sixty would have 23.
+    // 13 starts a minute on average: the busiest of sixty would stand out a little even by chance.
     let unevenness = world.unevenness(1..10);
     assert!(unevenness < 2.5, "{unevenness}");
     // The bucket's bound: a thousand a minute, and a second's worth that it holds when full.

@@ -61,7 +61,16 @@ fn build_packages(folder: &Path) -> Result<(), String> {
                 Some(folder) => Path::new(folder).join(source.file_name().unwrap()),
                 None => target.into(),
             };
-            run("install", ["-D".as_ref(), "-m".as_ref(), mode.as_ref(), source.as_os_str(), tree.join(target).as_os_str()]);
+            run(
+                "install",
+                [
+                    "-D".as_ref(),
+                    "-m".as_ref(),
+                    mode.as_ref(),
+                    source.as_os_str(),
+                    tree.join(target).as_os_str(),
+                ],
+            );
         }
     }
     let control = tree.join("DEBIAN");
@@ -71,8 +80,7 @@ fn build_packages(folder: &Path) -> Result<(), String> {
         fs::copy(from, control.join(script)).unwrap();
     }
     let conffiles = package["conf-files"].as_array().unwrap().iter();
-    let conffiles: String =
-        conffiles.map(|file| format!("{}\n", file.as_str().unwrap())).collect();
+    let conffiles: String = conffiles.map(|file| format!("{}\n", file.as_str().unwrap())).collect();
     fs::write(control.join("conffiles"), conffiles).unwrap();
     for (name, version) in [("old.deb", "0.1.0-1"), ("new.deb", "0.1.0-2")] {
         let fields = format!(
@@ -82,7 +90,17 @@ fn build_packages(folder: &Path) -> Result<(), String> {
         );
         fs::write(control.join("control"), fields).unwrap();
         let target = folder.join(name);
-        run("dpkg-deb", ["--root-owner-group".as_ref(), "-Zgzip".as_ref(), "-z1".as_ref(), "--build".as_ref(), tree.as_os_str(), target.as_os_str()]);
+        run(
+            "dpkg-deb",
+            [
+                "--root-owner-group".as_ref(),
+                "-Zgzip".as_ref(),
+                "-z1".as_ref(),
+                "--build".as_ref(),
+                tree.as_os_str(),
+                target.as_os_str(),
+            ],
+        );
     }
     Ok(())
 }

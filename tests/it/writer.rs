@@ -417,6 +417,33 @@ fn the_same_url_folds_only_where_headline_or_text_agrees() {
 }
 
 #[test]
+fn an_edited_copy_of_the_same_page_stays_one() {
+    let mut desk = Desk::new();
+    let (a, b) = (desk.feed("a"), desk.feed("b"));
+    desk.poll(a, &[Entry::new("1", "Bridge opened in Holm", &story(1, 120))]);
+    let stub = Entry::new("1", "Bridge opened in Holm", &story(2, 14)).guid(None);
+    desk.poll(b, std::slice::from_ref(&stub));
+    let report = desk.poll(b, &[stub.saying(&story(3, 14))]);
+    assert_eq!((report.revised, report.new), (1, 0));
+    assert_eq!(desk.value("SELECT reason, similarity FROM duplicates"), "same_url|1");
+    assert_eq!(desk.value("SELECT count(*) FROM articles"), "1");
+}
+
+#[test]
+fn what_is_said_beside_the_text_follows_without_a_revision() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let entry = Entry::new("1", "Bridge opened", &story(1, 60));
+    desk.poll(feed, std::slice::from_ref(&entry));
+    let report = desk.poll(feed, &[entry.url(Some("https://news.example/moved"))]);
+    assert_eq!((report.new, report.revised), (0, 0));
+    assert_eq!(
+        desk.value("SELECT url, revision, change_id FROM articles"),
+        "https://news.example/moved|1|1"
+    );
+}
+
+#[test]
 fn nothing_is_compared_beyond_the_window() {
     let mut desk = Desk::new();
     let (a, b) = (desk.feed("a"), desk.feed("b"));
@@ -470,8 +497,11 @@ fn what_a_feed_repeats_is_learned_from_kept_articles() {
 fn every_outcome_is_one_row_and_one_state() {
     let mut desk = Desk::new();
     let feed = desk.feed("a");
-    let failed =
-        Outcome::Failed { kind: "timeout".to_owned(), message: "no answer\nin 30 s".to_owned() };
+    let failed = Outcome::Failed {
+        kind: "timeout".to_owned(),
+        message: "no answer\nin 30 s".to_owned(),
+        is_soft: true,
+    };
     for outcome in [failed, Outcome::Unchanged, Outcome::Gone] {
         let poll = desk.poll_of(feed, outcome);
         desk.block_on(desk.writer().record(poll)).unwrap();
@@ -486,4 +516,49 @@ fn every_outcome_is_one_row_and_one_state() {
         ]
     );
     assert_eq!(desk.value("SELECT state, failures, error_kind FROM feed_health"), "gone|1|gone");
+}
+
+#[test]
+fn a_page_whose_guid_and_url_stand_on_every_entry_loses_none_of_them() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let entry = |n: u64| Entry::new("spotlight", &format!("Title {n}"), &story(n, 60));
+    let entries: Vec<Entry> = (0..4).map(entry).collect();
+    assert_eq!(desk.poll(feed, &entries).new, 4);
+    assert_eq!(desk.poll(feed, &entries).new, 0);
+    let next: Vec<Entry> = (1..5).map(entry).collect();
+    let report = desk.poll(feed, &next);
+    assert_eq!((report.new, report.revised), (1, 0), "the new one is no edit of the one that went");
+}
+
+#[test]
+fn an_entry_listed_twice_in_other_words_of_the_feed_stays_one() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let keyless = |n: u64| Entry::new("1", "Bridge", &story(n, 60)).url(None).guid(None);
+    // Author and tags differ: nothing a reader of title and text would see.
+    let entries = [keyless(1), keyless(1).by("B. Writer"), keyless(1).by("C. Writer"), keyless(2)];
+    assert_eq!(desk.poll(feed, &entries).new, 2);
+    for poll in 0..4 {
+        let report = desk.poll(feed, &entries);
+        assert_eq!((report.new, report.revised, report.duplicates), (0, 0, 0), "poll {poll}");
+    }
+}
+
+#[test]
+fn keyless_entries_of_one_text_and_other_dates_are_all_kept_and_stay() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let entries: Vec<Entry> = (1..4)
+        .map(|day| {
+            let entry = Entry::new("1", "Open late", "Until eight.").url(None).guid(None);
+            entry.published(&format!("2026-11-0{day}T08:00:00Z"))
+        })
+        .collect();
+    let first = desk.poll(feed, &entries);
+    assert_eq!(first.new + first.duplicates, 3);
+    for _ in 0..3 {
+        let report = desk.poll(feed, &entries);
+        assert_eq!((report.new, report.revised, report.duplicates), (0, 0, 0));
+    }
 }

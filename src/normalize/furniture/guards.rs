@@ -78,8 +78,9 @@ pub(super) fn holds(folded: &str, source: &str, wanted: Class) -> bool {
 
 /// Whether a folded word is of a class, whole.
 pub(super) fn is(word: &str, wanted: Class) -> bool {
-    class(wanted)
-        .is_some_and(|words| words.short.contains(word) || words.long.iter().any(|long| long == word))
+    class(wanted).is_some_and(|words| {
+        words.short.contains(word) || words.long.iter().any(|long| long == word)
+    })
 }
 
 /// Words that a run of names may have.
@@ -88,9 +89,12 @@ const MAX_NAMES: usize = 9;
 /// Whether a text is made of names: hardly a word in lower case, no sentence.
 pub(super) fn is_names(text: &str) -> bool {
     let is_sentence = text.trim_end().ends_with(['。', '।', '۔']);
-    let text = text.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '«' | '»' | '“' | '”' | '„'));
+    let text = text
+        .trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '«' | '»' | '“' | '”' | '„'));
     let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || matches!(c, '/' | '|' | ',' | ';' | '&' | '、' | '，'))
+        .split(|c: char| {
+            c.is_whitespace() || matches!(c, '/' | '|' | ',' | ';' | '&' | '、' | '，')
+        })
         .filter(|word| word.contains(char::is_alphanumeric))
         .collect();
     let dense = text.chars().filter(|c| is_unspaced(*c)).count();
@@ -120,12 +124,16 @@ pub(super) fn is_names(text: &str) -> bool {
 pub(super) fn is_site(text: &str) -> bool {
     let text = text.trim().trim_matches(|c: char| !c.is_alphanumeric());
     let begins = text.starts_with(|c: char| c.is_uppercase() || c.is_numeric());
+<<<<<<< HEAD
     let is_day = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
         .iter()
         .any(|day| text.eq_ignore_ascii_case(day));
     !is_day
         && (is_names(text)
             || begins && fold::words(text) <= 5 && !text.contains([',', ';', ':', '.']))
+=======
+    is_names(text) || (begins && fold::words(text) <= 5 && !text.contains([',', ';', ':', '.']))
+>>>>>>> main
 }
 
 /// Whether a text is a short clause and no more.
@@ -159,7 +167,9 @@ fn ends_inside(text: &str) -> bool {
 
 /// Whether a text in a script without spaces goes on as a sentence of an article does: a comma, then a full stop.
 pub(super) fn is_dense_sentence(text: &str) -> bool {
-    text.contains(['，', '、']) && text.ends_with('。') && text.chars().filter(|c| is_unspaced(*c)).count() > 12
+    text.contains(['，', '、'])
+        && text.ends_with('。')
+        && text.chars().filter(|c| is_unspaced(*c)).count() > 12
 }
 
 /// Characters that a headline may have.
@@ -198,10 +208,21 @@ mod tests {
 
     #[test]
     fn names_are_told_from_words() {
-        for names in ["Jo Marsh/Getty Images", "Harbour Gazette", "nordkurier-heute.example", "Tom Arkle in Port Ellery; editing by Rosa Adeyemi", "صحيفة المنارة", "丸山慎／アフロ"] {
+        for names in [
+            "Jo Marsh/Getty Images",
+            "Harbour Gazette",
+            "nordkurier-heute.example",
+            "Tom Arkle in Port Ellery; editing by Rosa Adeyemi",
+            "صحيفة المنارة",
+            "丸山慎／アフロ",
+        ] {
             assert!(is_names(names), "{names}");
         }
-        for words in ["the list of closures, followed by those in Millgate", "a local radio station in 1974", "un testo del 1874 mai abrogato"] {
+        for words in [
+            "the list of closures, followed by those in Millgate",
+            "a local radio station in 1974",
+            "un testo del 1874 mai abrogato",
+        ] {
             assert!(!is_names(words), "{words}");
         }
     }

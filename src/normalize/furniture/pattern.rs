@@ -22,7 +22,15 @@ const FUEL: u32 = 4_000;
 
 /// Kinds whose patterns begin like sentences of an article: what follows has to be a headline, names, hardly a word.
 const GUARDED: [&str; 9] = [
-    "post_appeared", "read_more", "related", "share", "follow", "comments", "photo", "reporters", "click_here",
+    "post_appeared",
+    "read_more",
+    "related",
+    "share",
+    "follow",
+    "comments",
+    "photo",
+    "reporters",
+    "click_here",
 ];
 
 /// All patterns, findable by how they begin or end.
@@ -142,6 +150,7 @@ fn suffixes(text: &str) -> impl Iterator<Item = &str> {
     text.char_indices().map(|(at, _)| &text[at..])
 }
 
+<<<<<<< HEAD
 /// The letters that a text may begin (or end) with that a pattern matches, at most [`KEY`] of each; an empty key
 /// means anything.
 fn keys_of(parts: &[Part], from_start: bool) -> Vec<String> {
@@ -156,6 +165,41 @@ fn keys_of(parts: &[Part], from_start: bool) -> Vec<String> {
         })
         .find(|keys| keys.len() < MAX_KEYS)
         .unwrap_or_else(|| vec![String::new()])
+=======
+/// Gathers the letters that a pattern can begin (or end) with; false if it begins with anything.
+fn keys_of(parts: &[Part], keys: &mut Vec<String>, from_start: bool) -> bool {
+    let order: Vec<&Part> =
+        if from_start { parts.iter().collect() } else { parts.iter().rev().collect() };
+    for part in order {
+        match &part.matter {
+            Matter::Words(words) => {
+                keys.push(key_of(words, from_start));
+                return true;
+            }
+            Matter::Number => {
+                keys.push("#".to_owned());
+                return from_start;
+            }
+            Matter::Choice(branches) => {
+                let may_be_empty = branches.iter().any(Vec::is_empty);
+                let filled = branches.iter().filter(|branch| !branch.is_empty());
+                // Every branch adds its keys, whatever the others say.
+                let mut is_anchored = true;
+                for branch in filled {
+                    is_anchored &= keys_of(branch, keys, from_start);
+                }
+                if !is_anchored {
+                    return false;
+                }
+                if !may_be_empty {
+                    return true;
+                }
+            }
+            _ => return false,
+        }
+    }
+    false
+>>>>>>> main
 }
 
 /// How far, and from which end, a pattern is read for its keys.
@@ -280,7 +324,10 @@ fn parse(text: &mut Characters<'_>) -> Vec<Part> {
 fn glue(part: &mut Part, is_glued: bool) {
     part.is_glued &= is_glued;
     if let Matter::Choice(branches) = &mut part.matter {
-        branches.iter_mut().filter_map(|branch| branch.first_mut()).for_each(|first| glue(first, is_glued));
+        branches
+            .iter_mut()
+            .filter_map(|branch| branch.first_mut())
+            .for_each(|first| glue(first, is_glued));
     }
 }
 
@@ -348,9 +395,9 @@ impl Text<'_> {
                 let rest = Rest { parts, next: rest };
                 branches.iter().any(|branch| self.matches(branch, Some(&rest), at, kind))
             }
-            Matter::Number => self
-                .behind_number(at)
-                .is_some_and(|at| self.matches(parts, rest, at, kind)),
+            Matter::Number => {
+                self.behind_number(at).is_some_and(|at| self.matches(parts, rest, at, kind))
+            }
             hole => {
                 (part.is_glued || self.is_boundary(at))
                     && self.ends(at).any(|end| {
@@ -370,9 +417,7 @@ impl Text<'_> {
 
     fn behind_number(&self, at: usize) -> Option<usize> {
         let rest = &self.folded.text[at..];
-        let length = rest
-            .find(|c: char| !c.is_numeric() && c != ' ')
-            .unwrap_or(rest.len());
+        let length = rest.find(|c: char| !c.is_numeric() && c != ' ').unwrap_or(rest.len());
         let number = rest[..length].trim_end();
         number.contains(char::is_numeric).then(|| at + number.len())
     }

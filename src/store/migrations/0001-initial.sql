@@ -47,6 +47,7 @@ CREATE TABLE feeds (
   moved_to          TEXT,                      -- target of a permanent redirect that is being watched or was adopted
   moved_since       TEXT CHECK (moved_since GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z' AND moved_since >= '1970'),
   moved_polls       INTEGER NOT NULL DEFAULT 0 CHECK (moved_polls >= 0),
+  extras            TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(extras)),  -- hubs, and new_feed_url where the document says that it has moved
   poll_memory       TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(poll_memory)),  -- what else the next poll depends on
   guids_trusted     INTEGER NOT NULL DEFAULT 1 CHECK (guids_trusted IN (0, 1)),  -- 0: they proved worthless
   guid_changes      INTEGER NOT NULL DEFAULT 0 CHECK (guid_changes >= 0),  -- polls in a row in which every guid was new
@@ -63,8 +64,7 @@ CREATE INDEX feeds_by_claim ON feeds (claimed_until) WHERE claimed_until IS NOT 
 CREATE TABLE hosts (
   -- What a server ordered for all its feeds, kept here so that every process obeys.
   origin            TEXT PRIMARY KEY,          -- scheme://host[:port]
-  retry_after_until TEXT CHECK (retry_after_until GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z' AND retry_after_until >= '1970'),
-  last_start_at     TEXT CHECK (last_start_at GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z' AND last_start_at >= '1970')
+  retry_after_until TEXT CHECK (retry_after_until GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z' AND retry_after_until >= '1970')   -- not asked before
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE polls (
@@ -203,7 +203,6 @@ CREATE TABLE fingerprints (
   feed_id       INTEGER NOT NULL REFERENCES feeds (id),
   first_seen_at TEXT NOT NULL CHECK (first_seen_at GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z' AND first_seen_at >= '1970'),
   fingerprint   INTEGER NOT NULL,              -- simhash of the text, as a signed number
-  lead          INTEGER NOT NULL,              -- simhash of its beginning
   headline      INTEGER NOT NULL,              -- hash of its title
   tokens        INTEGER NOT NULL CHECK (tokens >= 0),
   passages      BLOB NOT NULL                  -- hashes of chosen five-word runs, sorted, packed

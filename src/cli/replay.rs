@@ -1,0 +1,269 @@
+//! `newsfold replay`: judges the stored articles and copies by other settings, in memory, and says what would change.
+//!
+//! Texts are judged in the order in which they came, by the same engine as `newsfold dedup`. A text counts as changed
+//! where it would be kept and is a copy, or the other way round, or would be a copy of something else.
+
+use std::{collections::HashMap, fmt::Write};
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+
+use super::{
+    Exit, Global, ReplayArguments, dedup, load, now, open_for_reading, output,
+    summary::counted,
+    table::{Column, Table},
+};
+use crate::{
+    config::parse_duration,
+    dedup::{Engine, Options, Prefer, Reason, Scope, Thresholds, engine::Arrival},
+    model::{ArticleId, DuplicateId, TextId, Timestamp},
+    store::read::JudgedText,
+};
+
+pub(super) fn replay(global: &Global, arguments: &ReplayArguments) -> anyhow::Result<Exit> {
+    let config = load(global)?;
+    let mut options = dedup::options(&config);
+    for assignment in &arguments.set {
+        set(&mut options, assignment)?;
+    }
+    let since = arguments.since.map_or(Timestamp::MIN, |since| since.instant(now()));
+    let mut replay = Replay::new(options);
+    open_for_reading(&config)?.each_judged_text(since, |text| replay.judge(text))?;
+    if global.json {
+        output::rows(true, &replay.changes, |_| String::new())?;
+    } else {
+        output::value(false, &replay, |replay| told(replay, output::width()))?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// Gives one setting another value.
+fn set(options: &mut Options, assignment: &str) -> anyhow::Result<()> {
+    let (key, value) =
+        assignment.split_once('=').with_context(|| format!("{assignment:?} is not KEY=VALUE"))?;
+    let (key, value) = (key.trim().trim_start_matches("dedup."), value.trim().trim_matches('"'));
+    match key {
+        "window" => {
+            let window = parse_duration(value).map_err(anyhow::Error::msg)?.as_secs();
+            options.window_seconds = window.try_into().unwrap_or(i64::MAX);
+        }
+        "scope" => {
+            options.scope = word(
+                key,
+                value,
+                &[("all", Scope::All), ("feed", Scope::Feed), ("off", Scope::Off)],
+            )?
+        }
+        "prefer" => {
+            options.prefer =
+                word(key, value, &[("first", Prefer::First), ("fullest", Prefer::Fullest)])?
+        }
+        _ => set_threshold(&mut options.thresholds, key, value)?,
+    }
+    Ok(())
+}
+
+/// A threshold goes by the name under which evidence shows it.
+fn set_threshold(thresholds: &mut Thresholds, key: &str, value: &str) -> anyhow::Result<()> {
+    let mut named = serde_json::to_value(&*thresholds)?;
+    let Some(threshold) = named.get_mut(key) else {
+        let known: Vec<&String> = named.as_object().into_iter().flat_map(|it| it.keys()).collect();
+        bail!("{key:?} is neither window, scope nor prefer, nor one of the thresholds {known:?}");
+    };
+    *threshold = value.parse().with_context(|| format!("{key} is a number, {value:?} is none"))?;
+    *thresholds =
+        serde_json::from_value(named).with_context(|| format!("{key} cannot be {value}"))?;
+    Ok(())
+}
+
+fn word<T: Copy>(key: &str, value: &str, words: &[(&str, T)]) -> anyhow::Result<T> {
+    let found = words.iter().find(|(word, _)| *word == value).map(|(_, meaning)| *meaning);
+    found.with_context(|| {
+        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        format!("{key} is one of {}, not {value:?}", words.join(", "))
+    })
+}
+
+/// A text that would be judged otherwise.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Change {
+    /// The text: an article, or a copy.
+    article_id: Option<ArticleId>,
+    duplicate_id: Option<DuplicateId>,
+    feed: String,
+    title: String,
+    /// The article that it is folded into now; none: it is one.
+    folded_into: Option<ArticleId>,
+    reason: Option<String>,
+    /// The same by the other settings.
+    would_fold_into: Option<ArticleId>,
+    would_reason: Option<Reason>,
+}
+
+#[derive(Serialize)]
+struct Replay {
+    #[serde(skip)]
+    engine: Engine,
+    /// Which article each text of the engine's belongs to by the other settings.
+    #[serde(skip)]
+    articles: HashMap<TextId, ArticleId>,
+    texts: u32,
+    copies: u32,
+    would_be_copies: u32,
+    changes: Vec<Change>,
+}
+
+impl Replay {
+    fn new(options: Options) -> Self {
+        Self {
+            engine: Engine::new(options, dedup::LEARNER),
+            articles: HashMap::new(),
+            texts: 0,
+            copies: 0,
+            would_be_copies: 0,
+            changes: Vec::new(),
+        }
+    }
+
+    fn judge(&mut self, text: JudgedText) {
+        let at =
+            text.published_at.filter(|at| *at <= text.first_seen_at).unwrap_or(text.first_seen_at);
+        let verdict = self.engine.judge(Arrival {
+            feed: text.feed_id,
+            title: text.title.clone(),
+            body: text.body,
+            at,
+        });
+        let is_copy = text.duplicate_id.is_some();
+        let would_fold_into =
+            verdict.duplicate_of.and_then(|kept| self.articles.get(&kept).copied());
+        // A copy that would stand alone has no article's number; the one that it is folded into would do for those
+        // that follow it and are found to be its copies.
+        self.articles.insert(verdict.text, text.article_id);
+        self.texts += 1;
+        self.copies += u32::from(is_copy);
+        self.would_be_copies += u32::from(would_fold_into.is_some());
+        let folded_into = is_copy.then_some(text.article_id);
+        if folded_into != would_fold_into {
+            self.changes.push(Change {
+                article_id: (!is_copy).then_some(text.article_id),
+                duplicate_id: text.duplicate_id,
+                feed: text.feed,
+                title: text.title,
+                folded_into,
+                reason: text.reason,
+                would_fold_into,
+                would_reason: verdict.reason,
+            });
+        }
+    }
+}
+
+fn told(replay: &Replay, width: Option<usize>) -> String {
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "{}: {} now, {} by these settings; {}",
+        counted(replay.texts, "text", "texts"),
+        counted(replay.copies, "copy", "copies"),
+        replay.would_be_copies,
+        counted(u32::try_from(replay.changes.len()).unwrap_or(u32::MAX), "change", "changes"),
+    );
+    if !replay.changes.is_empty() {
+        text.push('\n');
+        text.push_str(&changes(&replay.changes, width));
+    }
+    text
+}
+
+fn changes(changes: &[Change], width: Option<usize>) -> String {
+    let mut table = Table::new(&[
+        ("id", Column::Right),
+        ("now", Column::Left),
+        ("by these settings", Column::Left),
+        ("feed", Column::Text),
+        ("title", Column::Text),
+    ]);
+    let fate = |into: Option<ArticleId>, reason: Option<&str>| match into {
+        None => "an article".to_owned(),
+        Some(id) => format!("copy of {id} ({})", reason.unwrap_or("?")),
+    };
+    for change in changes {
+        let id = match (change.duplicate_id, change.article_id) {
+            (Some(copy), _) => copy.to_string(),
+            (None, article) => article.map_or_else(String::new, |id| id.to_string()),
+        };
+        table.row([
+            id,
+            fate(change.folded_into, change.reason.as_deref()),
+            fate(change.would_fold_into, change.would_reason.map(|reason| reason.as_str())),
+            change.feed.clone(),
+            change.title.clone(),
+        ]);
+    }
+    table.render(width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::FeedId;
+
+    #[test]
+    fn settings_are_given_as_key_and_value() {
+        let mut options = Options::default();
+        for assignment in ["window=12h", "dedup.scope = \"feed\"", "prefer=first"] {
+            set(&mut options, assignment).unwrap();
+        }
+        assert_eq!(options.window_seconds, 43_200);
+        assert_eq!((options.scope, options.prefer), (Scope::Feed, Prefer::First));
+        set(&mut options, "min_tokens=20").unwrap();
+        assert_eq!(options.thresholds.min_tokens, 20);
+        for wrong in
+            ["window", "window=soon", "scope=some", "color=red", "min_tokens=x", "min_tokens=0.5"]
+        {
+            assert!(set(&mut options, wrong).is_err(), "{wrong}");
+        }
+    }
+
+    const STORY: &str = "The lighthouse on Varn Point went dark for the first time in ninety years on Friday after \
+        lightning struck its lantern room. Keeper Ida Holm said that the lamp itself was sound and that the cable had \
+        melted over a length of twelve metres. Ships were warned by radio until a replacement arrived by boat.";
+
+    fn text(article: i64, copy: Option<i64>, feed: i64, day: u32) -> JudgedText {
+        let at: Timestamp = format!("2026-11-{day:02}T08:00:00Z").parse().unwrap();
+        JudgedText {
+            article_id: ArticleId(article),
+            duplicate_id: copy.map(DuplicateId),
+            feed_id: FeedId(feed),
+            feed: format!("feed {feed}"),
+            title: "Varn Point goes dark".to_owned(),
+            body: STORY.to_owned(),
+            published_at: Some(at),
+            first_seen_at: at,
+            reason: copy.map(|_| "same_text".to_owned()),
+        }
+    }
+
+    #[test]
+    fn what_would_change_is_named_and_the_rest_is_not() {
+        let stored = || [text(1, None, 1, 10), text(1, Some(1), 2, 10), text(1, Some(2), 3, 14)];
+        let mut same = Replay::new(Options::default());
+        stored().into_iter().for_each(|text| same.judge(text));
+        assert_eq!(same.changes, []);
+        assert_eq!((same.texts, same.copies, same.would_be_copies), (3, 2, 2));
+
+        let window_seconds = 86_400;
+        let mut shorter = Replay::new(Options { window_seconds, ..Options::default() });
+        stored().into_iter().for_each(|text| shorter.judge(text));
+        let [change] = &shorter.changes[..] else { panic!("{:?}", shorter.changes) };
+        assert_eq!(change.duplicate_id, Some(DuplicateId(2)));
+        assert_eq!((change.folded_into, change.would_fold_into), (Some(ArticleId(1)), None));
+        let text = told(&shorter, None);
+        assert!(
+            text.starts_with("3 texts: 2 copies now, 1 by these settings; 1 change\n"),
+            "{text}"
+        );
+        assert!(text.contains("d2  copy of 1 (same_text)  an article"), "{text}");
+    }
+}

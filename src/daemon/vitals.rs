@@ -1,0 +1,132 @@
+//! Whether the daemon lives: systemd's watchdog, `/health` and `/metrics`.
+//!
+//! [`Vitals::beat`] is called by the loop itself. It marks the loop's own progress, looks whether the writer has done a
+//! job since the last look (or waits for somebody's lock, which counts), gives it a small one to prove itself by,
+//! and pings the watchdog if both are well. No timer of its own: a loop that hangs falls silent.
+
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sd_notify::NotifyState;
+use tokio::task::JoinSet;
+
+use super::{chain, run::notify};
+use crate::{
+    config::{self, Listen},
+    health::{Health, Part, Phase},
+    http::{Listener, Pages},
+    metrics::Metrics,
+    writer::Writer,
+};
+
+/// A part that does not move on for so long is stuck, where no watchdog says otherwise.
+const STALLED_AFTER: Duration = Duration::from_secs(60);
+/// Looks in this time: the second look after the last sign of life still comes well before the watchdog bites.
+const BEATS_PER_LIMIT: u32 = 8;
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+pub(super) struct Vitals {
+    pub(super) health: Health,
+    pub(super) metrics: Arc<Metrics>,
+    has_watchdog: bool,
+    every: Duration,
+    next: Instant,
+    /// The writer's progress at the last look.
+    seen: u64,
+    probes: JoinSet<()>,
+    server: JoinSet<()>,
+    listening: Option<Listen>,
+}
+
+impl Vitals {
+    pub(super) fn new(metrics: Arc<Metrics>, at: Instant) -> Self {
+        let limit = sd_notify::watchdog_enabled();
+        let stalled_after = limit.map_or(STALLED_AFTER, |limit| limit / 2);
+        Self {
+            health: Health::new(stalled_after, at),
+            metrics,
+            has_watchdog: limit.is_some(),
+            every: (2 * stalled_after / BEATS_PER_LIMIT).min(LONGEST_PAUSE),
+            next: at,
+            seen: u64::MAX,
+            probes: JoinSet::new(),
+            server: JoinSet::new(),
+            listening: None,
+        }
+    }
+
+    /// Serves on the address of the configuration, or on none. What goes wrong here keeps no feed from being polled.
+    pub(super) async fn listen(&mut self, http: &config::Http) {
+        if self.listening == http.listen {
+            return;
+        }
+        self.server.shutdown().await;
+        self.listening = None;
+        let Some(listen) = &http.listen else { return };
+        match Listener::bind(listen).await {
+            Ok(listener) => {
+                tracing::info!(listen = listener.address(), "metrics and health are served");
+                let (metrics, health) = (Arc::clone(&self.metrics), self.health.clone());
+                self.server.spawn(listener.serve(Pages { metrics, health }));
+                self.listening = Some(listen.clone());
+            }
+            Err(error) => {
+                tracing::error!(error = %chain(&error), "metrics and health are not served");
+            }
+        }
+    }
+
+    /// The daemon is ready: from here on it must prove that it works.
+    pub(super) fn begin(&mut self, at: Instant) {
+        self.health.enter(Phase::Running);
+        self.health.progressed(Part::Scheduler, at);
+        self.health.progressed(Part::Writer, at);
+    }
+
+    /// When the next look is due.
+    pub(super) fn next(&self) -> Instant {
+        self.next
+    }
+
+    /// The loop lives, and maybe the writer.
+    pub(super) fn beat(&mut self, writer: &Writer, at: Instant) {
+        self.health.progressed(Part::Scheduler, at);
+        if at < self.next {
+            return;
+        }
+        self.next = at + self.every;
+        let progress = writer.progress();
+        if progress != self.seen {
+            self.seen = progress;
+            self.health.progressed(Part::Writer, at);
+            while self.probes.try_join_next().is_some() {}
+            // Whether it is answered shows in the writer's progress.
+            if self.probes.is_empty() {
+                let writer = writer.clone();
+                self.probes.spawn(async move { drop(writer.call(|_| ()).await) });
+            }
+        }
+        if self.has_watchdog && self.health.is_alive(at) {
+            notify(&[NotifyState::Watchdog]);
+        }
+    }
+
+    /// Does `work`, which waits for the writer, without falling silent meanwhile.
+    pub(super) async fn during<T>(&mut self, writer: &Writer, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep_until(self.next.into()) => self.beat(writer, Instant::now()),
+            }
+        }
+    }
+
+    /// Lets go of the writer, which ends when its last user has.
+    pub(super) async fn end(&mut self) {
+        self.probes.shutdown().await;
+    }
+}

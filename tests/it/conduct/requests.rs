@@ -1,0 +1,287 @@
+//! What a request says and does not say, how many a host gets, and over which connections.
+
+use super::*;
+
+#[test]
+fn a_feed_costs_one_get_that_says_who_asks_and_nothing_else() {
+    let server = Server::start();
+    let reply = Reply::feed(rss(&["one", "two"])).gzip().header("Set-Cookie", "id=1; Path=/");
+    server.always("/feed?key=value", reply);
+    let program = one_feed(&server, "/feed?key=value", "");
+    round(&program).expect(0);
+    let log = server.log();
+    assert_eq!(log.len(), 1, "no icons, robots or pages: {log:?}");
+    rounds(&program, 2);
+    assert_eq!(server.log().len(), 3);
+    for request in server.log() {
+        assert_eq!((request.method.as_str(), request.target.as_str()), ("GET", "/feed?key=value"));
+        let mut names: Vec<_> =
+            request.headers.iter().map(|(name, _)| name.to_lowercase()).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            ["accept", "accept-encoding", "host", "user-agent"],
+            "no cookies, no Referer"
+        );
+        let agent = request.header("user-agent").unwrap();
+        assert!(
+            agent.starts_with(concat!("newsfold/", env!("CARGO_PKG_VERSION"), " (+https://")),
+            "{agent}"
+        );
+        let encodings = request.header("accept-encoding").unwrap();
+        assert!(["gzip", "br", "zstd"].iter().all(|name| encodings.contains(name)), "{encodings}");
+        assert!(request.header("accept").unwrap().contains("application/rss+xml"));
+    }
+}
+
+#[test]
+fn a_redirect_brings_no_referer_no_cookie_and_no_second_request() {
+    let server = Server::start();
+    server.always("/a", Reply::redirect(302, "/b").header("Set-Cookie", "id=1"));
+    server.always("/b", Reply::redirect(302, "/a"));
+    let program = one_feed(&server, "/a", "");
+    round(&program).expect(75);
+    let log = server.log();
+    assert_eq!(log.len(), 2, "one request for one URL");
+    assert!(log.iter().all(|it| it.header("referer").is_none() && it.header("cookie").is_none()));
+}
+
+#[test]
+fn every_offered_encoding_is_understood() {
+    let server = Server::start();
+    let text = rss(&["packed"]);
+    let zstd = zstd::encode_all(text.as_bytes(), 3).unwrap();
+    // One stored block of Brotli (RFC 7932, 9.2).
+    let head = (u32::try_from(text.len()).unwrap() - 1) << 4 | 1 << 20;
+    let brotli = [&head.to_le_bytes()[..3], text.as_bytes(), &[3]].concat();
+    server.always("/gzip", Reply::feed(text).gzip());
+    server.always("/zstd", Reply::feed(zstd).header("Content-Encoding", "zstd"));
+    server.always("/br", Reply::feed(brotli).header("Content-Encoding", "br"));
+    let program =
+        ["/gzip", "/zstd", "/br"].iter().fold(Program::new().settings(OPEN), |program, path| {
+            program.feed_at(&server.url(path), "")
+        });
+    round(&program).expect(0);
+    assert_eq!(
+        program.sqlite("SELECT count(*), min(entries) FROM polls WHERE outcome = 'changed'"),
+        ["3|1"]
+    );
+}
+
+#[test]
+fn credentials_stay_with_their_host_and_out_of_log_and_database() {
+    let server = Server::start();
+    server.always("http://news.example/feed", Reply::redirect(302, "http://other.example/feed"));
+    server.always("http://other.example/feed", Reply::feed(rss(&["one"])));
+    server.always("http://news.example/fails", Reply::status(401));
+    let keys = "username = \"reader\"\npassword_file = \"password\"\nheaders = { X-Token = \"t0ken-5ecret\" }";
+    let program = proxied(&server)
+        .feed_at("http://news.example/feed", keys)
+        .feed_at("http://news.example/fails", keys);
+    program.write("password", "pa55word\n");
+    let ended = program.run(&["-v", "once", "--all"]);
+    for request in server.log() {
+        let (authorization, token) = (request.header("authorization"), request.header("x-token"));
+        if request.target.contains("news.example") {
+            assert_eq!(authorization.as_deref(), Some("Basic cmVhZGVyOnBhNTV3b3Jk"));
+            assert_eq!(token.as_deref(), Some("t0ken-5ecret"));
+        } else {
+            assert_eq!((authorization, token), (None, None));
+        }
+    }
+    assert_eq!(server.log().len(), 3);
+    let database = std::fs::read(program.database()).unwrap();
+    let logged = format!("{}{}", ended.stdout, ended.stderr);
+    for secret in ["pa55word", "t0ken-5ecret", "cmVhZGVyOnBhNTV3b3Jk"] {
+        assert!(!logged.contains(secret), "{logged}");
+        assert!(!database.windows(secret.len()).any(|window| window == secret.as_bytes()));
+    }
+}
+
+#[test]
+fn a_feed_has_its_own_user_agent_and_proxy() {
+    let (server, proxy) = (Server::start(), Server::start());
+    server.always("/feed", Reply::feed(rss(&["one"])));
+    proxy.always("http://news.example/feed", Reply::feed(rss(&["two"])));
+    let program = Program::new()
+        .settings(OPEN)
+        .feed_at(&server.url("/feed"), "fetch.user_agent = \"Reader of the Gazette\"")
+        .feed_at("http://news.example/feed", &format!("fetch.proxy = \"{}\"", proxy.url("")));
+    round(&program).expect(0);
+    assert_eq!(server.log()[0].header("user-agent").as_deref(), Some("Reader of the Gazette"));
+    assert_eq!(proxy.log().len(), 1);
+}
+
+#[test]
+fn robots_txt_is_asked_for_pages_only_before_the_first_and_obeyed() {
+    let server = Server::start();
+    let links = [
+        "http://news.example/open/1",
+        "http://news.example/private/2",
+        "http://news.example/open/3",
+    ];
+    let items: String = links
+        .iter()
+        .map(|link| format!("<item><title>About {link}</title><link>{link}</link><description>Short.</description></item>"))
+        .collect();
+    let feed = format!("<rss version=\"2.0\"><channel><title>Pages</title>{items}</channel></rss>");
+    server.always("http://news.example/feed", Reply::feed(feed));
+    let robots = Reply::status(200).body("User-agent: *\nDisallow: /private/\n");
+    server.always("http://news.example/robots.txt", robots);
+    let paragraph = "A paragraph of the article that says a good deal more than the feed's own short text did. ";
+    for link in links {
+        let html = format!(
+            "<html><body><article><h1>About {link}</h1><p>{}</p></article></body></html>",
+            paragraph.repeat(12)
+        );
+        server.always(link, Reply::status(200).header("Content-Type", "text/html").body(html));
+    }
+    let program = proxied(&server).feed_at("http://news.example/feed", "content.source = \"page\"");
+    rounds(&program, 2);
+    let asked: Vec<String> =
+        server.log().into_iter().map(|it| it.target.replace("http://news.example", "")).collect();
+    assert_eq!(asked, ["/feed", "/robots.txt", "/open/1", "/open/3", "/feed"]);
+}
+
+#[test]
+fn feeds_explain_says_which_rule_set_the_next_poll() {
+    let server = Server::start();
+    let document = rss_with("<ttl>30</ttl><skipHours><hour>99</hour></skipHours>");
+    server.always("/feed", Reply::feed(document).header("Cache-Control", "max-age=7200"));
+    let program = one_feed(&server, "/feed", "poll.interval = \"15m\"");
+    round(&program).expect(0);
+    let explained = program.run(&["feeds", "explain", "1"]).expect(0).stdout;
+    for words in [
+        "last poll",
+        "set by max_age",
+        "poll.interval = 15 min",
+        "max-age less Age: 2 h",
+        "ttl",
+        "jitter",
+        "200",
+    ] {
+        assert!(explained.contains(words), "{words}: {explained}");
+    }
+}
+
+#[test]
+fn a_host_has_its_limit_and_its_delay() {
+    let server = Server::start();
+    let mut program = Program::new()
+        .settings("[fetch]\nallow_private_networks = true\nhost_delay = \"150ms\"\nper_host = 2");
+    for n in 0..8 {
+        server
+            .always(&format!("/{n}"), Reply::feed(rss(&["one"])).after(Duration::from_millis(400)));
+        program = program.feed_at(&server.url(&format!("/{n}")), "");
+    }
+    round(&program).expect(0);
+    let log = server.log();
+    assert_eq!((log.len(), server.most_in_flight()), (8, 2));
+    // Starts are 150 ms apart; the server sees arrivals, a little less exactly.
+    assert!(log.windows(2).all(|pair| pair[1].at - pair[0].at >= Duration::from_millis(120)));
+}
+
+#[test]
+fn a_429_stops_every_feed_of_its_origin() {
+    let server = Server::start();
+    for n in 0..4 {
+        let reply = Reply::status(429).header("Retry-After", "3600");
+        server.always(&format!("http://news.example/{n}"), reply);
+    }
+    server.always("http://other.example/feed", Reply::feed(rss(&["one"])));
+    let mut program = Program::new()
+        .settings("[fetch]\nhost_delay = \"0s\"\nper_host = 1")
+        .settings(&format!("proxy = \"{}\"", server.url("")));
+    for n in 0..4 {
+        program = program.feed_at(&format!("http://news.example/{n}"), "");
+    }
+    let program = program.feed_at("http://other.example/feed", "");
+    round(&program).expect(75);
+    let to_news = || server.log().iter().filter(|it| it.target.contains("news.example")).count();
+    assert_eq!(to_news(), 1, "the others of that origin were not asked");
+    rounds(&program, 2);
+    assert_eq!(to_news(), 1, "nor later, by another process");
+    assert_eq!(server.requests("http://other.example/feed").len(), 3);
+}
+
+#[test]
+fn a_429_on_a_private_network_stops_that_feed_only() {
+    let server = Server::start();
+    server.always("/a", Reply::status(429).header("Retry-After", "3600"));
+    server.always("/b", Reply::feed(rss(&["one"])));
+    let program =
+        Program::new().settings(OPEN).feed_at(&server.url("/a"), "").feed_at(&server.url("/b"), "");
+    rounds(&program, 3);
+    assert_eq!((server.requests("/a").len(), server.requests("/b").len()), (1, 3));
+}
+
+#[test]
+fn connections_are_kept_where_a_host_has_several_feeds() {
+    let server = Server::start();
+    let mut program = Program::new()
+        .settings("[fetch]\nallow_private_networks = true\nhost_delay = \"0s\"\nper_host = 1");
+    for n in 0..10 {
+        server.always(&format!("/{n}"), Reply::feed(rss(&["one"])));
+        program = program.feed_at(&server.url(&format!("/{n}")), "");
+    }
+    round(&program).expect(0);
+    assert_eq!((server.log().len(), server.connections()), (10, 1));
+    assert!(server.log().iter().all(|request| request.connection == 0));
+}
+
+/// A round that trusts the tests' own certificate authority.
+fn trusting_round(program: &Program) -> Ended {
+    let mut command = program.command(&["once", "--all"]);
+    command.env("SSL_CERT_FILE", tls::authority()).env_remove("SSL_CERT_DIR");
+    finish(start(command), "")
+}
+
+#[test]
+fn http_2_carries_the_feeds_of_one_host_over_one_connection() {
+    let server = TlsServer::start(&rss(&["one"]));
+    let mut program = Program::new()
+        .settings("[fetch]\nallow_private_networks = true\nhost_delay = \"0s\"\nper_host = 1");
+    for n in 0..6 {
+        program = program.feed_at(&server.url(&format!("/{n}")), "");
+    }
+    trusting_round(&program).expect(0);
+    assert_eq!((server.requests(), server.connections()), (6, 1));
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_refused() {
+    let server = TlsServer::start(&rss(&["one"]));
+    let program = Program::new().settings(OPEN).feed_at(&server.url("/feed"), "");
+    round(&program).expect(75);
+    assert_eq!((feed(&program, "error_kind").as_str(), server.requests()), ("tls", 0));
+}
+
+#[test]
+fn https_on_the_same_host_is_adopted_at_once() {
+    let (plain, secure) = (Server::start(), TlsServer::start(&rss(&["one"])));
+    plain.always("/feed", Reply::redirect(301, &secure.url("/feed")));
+    let program = one_feed(&plain, "/feed", "");
+    trusting_round(&program).expect(0);
+    assert_eq!(feed(&program, "effective_url"), secure.url("/feed"));
+    trusting_round(&program).expect(0);
+    assert_eq!((plain.log().len(), secure.requests()), (1, 2));
+}
+
+#[test]
+fn without_ca_certificates_https_fails_by_name_and_http_works() {
+    let (plain, secure) = (Server::start(), TlsServer::start(&rss(&["one"])));
+    plain.always("/feed", Reply::feed(rss(&["one"])));
+    let program = Program::new()
+        .settings(OPEN)
+        .feed_at(&plain.url("/feed"), "name = \"plain\"")
+        .feed_at(&secure.url("/feed"), "name = \"secure\"");
+    let mut command = program.command(&["once", "--all"]);
+    command.env("SSL_CERT_FILE", "/dev/null").env_remove("SSL_CERT_DIR");
+    finish(start(command), "").expect(75);
+    let rows = program.sqlite("SELECT name, coalesce(error_kind, 'fine') FROM feeds ORDER BY name");
+    assert_eq!(rows, ["plain|fine", "secure|tls"]);
+    let [error] = &program.sqlite("SELECT error FROM feeds WHERE name = 'secure'")[..] else {
+        panic!("no error")
+    };
+    assert!(error.contains("No CA certificates"), "{error}");
+}

@@ -1,0 +1,285 @@
+//! The daemon itself: stopped in mid-poll, killed at any moment, started twice, with `once` beside it. Nothing is lost
+//! and nothing doubled.
+
+use std::{
+    fs,
+    io::Read as _,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::support::{
+    program::{Program, rss},
+    server::{Reply, Server},
+};
+
+const SETTINGS: &str = "[fetch]\nallow_private_networks = true\nhost_delay = \"0s\"\nper_host = 32";
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Daemon {
+    child: Child,
+    log: Arc<Mutex<String>>,
+}
+
+impl Daemon {
+    fn start(program: &Program) -> Self {
+        let mut command = program.command(&["run"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let written = Arc::clone(&log);
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = stderr.read(&mut bytes) {
+                written.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..count]));
+            }
+        });
+        Self { child, log }
+    }
+
+    /// Starts it and waits until it says that it is ready.
+    fn ready(program: &Program) -> Self {
+        let daemon = Self::start(program);
+        until("the daemon is ready", || daemon.log().contains("ready"));
+        daemon
+    }
+
+    fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// Asks it to stop; its exit code and how long it took.
+    fn stop(mut self) -> (Option<i32>, Duration, String) {
+        let asked = Instant::now();
+        self.signal("-TERM");
+        let status = self.child.wait().unwrap();
+        (status.code(), asked.elapsed(), self.log())
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits for something to become true.
+#[track_caller]
+fn until(what: &str, is_true: impl FnMut() -> bool) {
+    assert!(within(PATIENCE, is_true), "not true in {PATIENCE:?}: {what}");
+}
+
+fn within(patience: Duration, mut is_true: impl FnMut() -> bool) -> bool {
+    let begun = Instant::now();
+    while !is_true() {
+        if begun.elapsed() > patience {
+            return false;
+        }
+        thread::park_timeout(Duration::from_millis(20));
+    }
+    true
+}
+
+fn count(program: &Program, sql: &str) -> usize {
+    program.sqlite(sql)[0].parse().unwrap()
+}
+
+#[track_caller]
+fn expect_sound(program: &Program) {
+    assert_eq!(program.sqlite("PRAGMA integrity_check"), ["ok"]);
+    assert_eq!(program.sqlite("PRAGMA foreign_key_check"), Vec::<String>::new());
+}
+
+/// The demonstration's feeds, served. What a plain round makes of them is what every other way must come to.
+fn serve_demo(server: &Server) -> (Program, Vec<String>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/demo");
+    let mut names: Vec<String> = fs::read_dir(folder.clone())
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let mut program = Program::new().settings(SETTINGS);
+    for (number, name) in names.iter().enumerate() {
+        let path = format!("/{name}");
+        // One after the other: a kill in between finds some written, some under way, some not begun.
+        let delay = Duration::from_millis(20 * number as u64);
+        server.always(&path, Reply::feed(fs::read(folder.join(name)).unwrap()).after(delay));
+        program = program.feed_at(&server.url(&path), &format!("name = \"{name}\""));
+    }
+    (program, names)
+}
+
+/// Everything that was ever listed, wherever it went.
+fn everything(program: &Program) -> Vec<String> {
+    program.sqlite(
+        "SELECT f.name, e.guid, e.url, e.article_id IS NULL AND e.duplicate_id IS NULL
+         FROM entries AS e JOIN feeds AS f ON f.id = e.feed_id ORDER BY 1, 2, 3",
+    )
+}
+
+/// Which of two texts is kept depends on the order in which feeds answer; that each entry is one row does not.
+#[track_caller]
+fn expect_nothing_doubled(program: &Program, reference: &Program) {
+    let entries = everything(program);
+    assert_eq!(entries, everything(reference));
+    let rows = "SELECT (SELECT count(*) FROM articles) + (SELECT count(*) FROM duplicates)";
+    assert_eq!(count(program, rows), entries.len());
+    assert_eq!(count(program, "SELECT count(*) FROM revisions WHERE change <> 'fuller'"), 0);
+    expect_sound(program);
+}
+
+#[test]
+fn a_stop_in_mid_poll_ends_in_time_and_the_next_start_takes_it_up_again() {
+    let server = Server::start();
+    let (program, names) = serve_demo(&server);
+    let reference = serve_demo(&server).0;
+    reference.run(&["once"]).expect(75);
+    let slow = "/harbour-gazette.rss";
+    let document =
+        fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/demo/harbour-gazette.rss"))
+            .unwrap();
+    server.always(slow, Reply::mute());
+
+    let daemon = Daemon::ready(&program);
+    let others = names.len() - 1;
+    until("every other feed is polled", || {
+        count(&program, "SELECT count(DISTINCT feed_id) FROM polls") == others
+    });
+    until("the slow one is asked", || !server.requests(slow).is_empty());
+    let (code, took, log) = daemon.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(took < Duration::from_secs(5), "{took:?}: {log}");
+    assert_eq!(count(&program, "SELECT count(*) FROM feeds WHERE claimed_by IS NOT NULL"), 0);
+    expect_sound(&program);
+
+    server.always(slow, Reply::feed(document));
+    let daemon = Daemon::ready(&program);
+    until("the slow one is polled", || {
+        count(&program, "SELECT count(*) FROM feeds WHERE last_poll_at IS NULL") == 0
+    });
+    assert_eq!(daemon.stop().0, Some(0));
+    expect_nothing_doubled(&program, &reference);
+}
+
+#[test]
+fn a_kill_at_any_moment_loses_nothing_and_doubles_nothing() {
+    let server = Server::start();
+    let (reference, names) = serve_demo(&server);
+    reference.run(&["once"]).expect(75);
+    for moment in 0..=names.len() {
+        let server = Server::start();
+        let (program, names) = serve_demo(&server);
+        let daemon = Daemon::start(&program);
+        until("so many have answered", || {
+            server.log().iter().filter(|request| request.ended.is_some()).count() >= moment
+        });
+        daemon.kill();
+
+        let daemon = Daemon::ready(&program);
+        until("all feeds are polled", || {
+            count(&program, "SELECT count(*) FROM feeds WHERE last_poll_at IS NOT NULL")
+                == names.len()
+        });
+        let (code, _, log) = daemon.stop();
+        assert_eq!(code, Some(0), "{log}");
+        expect_nothing_doubled(&program, &reference);
+    }
+}
+
+#[test]
+fn a_second_daemon_is_refused_and_once_is_welcome() {
+    let server = Server::start();
+    let body = "The harbour office closed the north pier on Monday because its planks have rotted.";
+    server.always("/a", Reply::feed(rss("site", &[("Pier closed", body)])));
+    let program = Program::new().settings(SETTINGS).feed_at(&server.url("/a"), "name = \"a\"");
+    let daemon = Daemon::ready(&program);
+    until("the feed is polled", || count(&program, "SELECT count(*) FROM polls") == 1);
+
+    let refused = program.run(&["run"]).expect(1);
+    assert!(refused.stderr.contains(&daemon.child.id().to_string()), "{}", refused.stderr);
+
+    let more =
+        "The choir of Saint Brannoc looks for two tenors who can read music and come on Thursdays.";
+    server.always(
+        "/a",
+        Reply::feed(rss("site", &[("Choir looks for tenors", more), ("Pier closed", body)])),
+    );
+    program.run(&["once"]).expect(0);
+    assert_eq!(count(&program, "SELECT count(*) FROM polls"), 1, "it is not due");
+    program.run(&["once", "--all"]).expect(0);
+    assert_eq!(
+        program.sqlite("SELECT title FROM articles ORDER BY id"),
+        ["Pier closed", "Choir looks for tenors"]
+    );
+
+    // The stock shell reads while it runs.
+    let search = "SELECT rowid FROM article_fts WHERE article_fts MATCH 'tenors'";
+    assert_eq!(program.sqlite(search), ["2"]);
+    assert_eq!(program.sqlite("SELECT count(*) FROM latest"), ["2"]);
+    assert_eq!(program.sqlite("SELECT state FROM feed_health"), ["ok"]);
+    assert_eq!(program.sqlite("SELECT count(*) FROM due"), ["0"]);
+    assert_eq!(daemon.stop().0, Some(0));
+    expect_sound(&program);
+}
+
+#[test]
+fn two_processes_that_poll_at_once_come_to_one_verdict() {
+    let server = Server::start();
+    let reference = serve_demo(&server).0;
+    reference.run(&["once"]).expect(75);
+    let (program, names) = serve_demo(&server);
+    let daemon = Daemon::ready(&program);
+    for _ in 0..4 {
+        program.run(&["once", "--all"]);
+    }
+    until("all feeds are polled", || {
+        count(&program, "SELECT count(*) FROM feeds WHERE last_poll_at IS NOT NULL") == names.len()
+    });
+    assert_eq!(daemon.stop().0, Some(0));
+    expect_nothing_doubled(&program, &reference);
+}
+
+#[test]
+fn a_document_that_harms_costs_the_daemon_one_poll() {
+    let server = Server::start();
+    let body = "The harbour office closed the north pier on Monday because its planks have rotted.";
+    server.always("/sound", Reply::feed(rss("site", &[("Pier closed", body)])));
+    server.always("/endless", Reply::feed(vec![b'x'; 65_536]).endless());
+    server.always("/loop", Reply::redirect(302, "/loop"));
+    server.always("/stalled", Reply::feed("<rss>").stalled());
+    // One after the other, the sound one last.
+    let mut program = Program::new().settings(SETTINGS).settings(
+        "concurrency = 1\ntimeout = \"1s\"\nfirst_byte_timeout = \"1s\"\nconnect_timeout = \"1s\"\nmax_body = \"1MiB\"",
+    );
+    for path in ["/endless", "/loop", "/stalled", "/sound"] {
+        program = program.feed_at(&server.url(path), &format!("name = \"{path}\""));
+    }
+    let daemon = Daemon::ready(&program);
+    until("each is polled", || count(&program, "SELECT count(DISTINCT feed_id) FROM polls") == 4);
+    let kinds = "SELECT f.name || ' ' || coalesce(p.error_kind, p.outcome) FROM polls AS p JOIN feeds AS f ON f.id = p.feed_id ORDER BY p.id";
+    assert_eq!(
+        program.sqlite(kinds),
+        ["/endless too_large", "/loop too_many_redirects", "/stalled timeout", "/sound changed"]
+    );
+    let (code, _, log) = daemon.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("panic"), "{log}");
+    assert_eq!(program.sqlite("SELECT count(*) FROM articles"), ["1"]);
+}

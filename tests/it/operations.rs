@@ -1,0 +1,246 @@
+//! The daemon as its service manager and its operator meet it: the notify protocol, the watchdog, reload, metrics and
+//! health, doctor. Without systemd; what needs a real one stands in `tests/systemd`.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    os::unix::net::{UnixDatagram, UnixStream},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::support::program::{Program, rss};
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What the tests' service manager allows between two signs of life.
+const WATCHDOG: Duration = Duration::from_secs(4);
+
+/// A running daemon and the socket on which it reports.
+struct Service {
+    child: Child,
+    socket: UnixDatagram,
+}
+
+impl Service {
+    /// Starts it and waits for READY.
+    fn start(program: &Program) -> Self {
+        let path = program.path("notify");
+        let _ = fs::remove_file(&path);
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut command = program.command(&["run"]);
+        command.env("NOTIFY_SOCKET", &path);
+        command.env("WATCHDOG_USEC", WATCHDOG.as_micros().to_string());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let service = Self { child: command.spawn().unwrap(), socket };
+        service.expect("READY=1");
+        service
+    }
+
+    /// The next message.
+    fn hear(&self) -> String {
+        let mut bytes = [0; 4096];
+        let count = self.socket.recv(&mut bytes).expect("the daemon has fallen silent");
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
+    }
+
+    /// Waits for a message with this in it.
+    #[track_caller]
+    fn expect(&self, wanted: &str) -> String {
+        let begun = Instant::now();
+        let mut heard = Vec::new();
+        while begun.elapsed() < PATIENCE {
+            heard.push(self.hear());
+            if let Some(message) = heard.last().filter(|message| message.contains(wanted)) {
+                return message.clone();
+            }
+        }
+        panic!("never heard {wanted}, but {heard:?}");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// Asks it to stop; its exit code and how long it took.
+    fn stop(self) -> (Option<i32>, Duration) {
+        let asked = Instant::now();
+        self.signal("-TERM");
+        (self.end(), asked.elapsed())
+    }
+
+    /// Waits for its end.
+    fn end(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Somebody who works in the database by hand and has an open transaction.
+struct Person(Child);
+
+impl Person {
+    fn locks(program: &Program) -> Self {
+        let mut command = Command::new("sqlite3");
+        command.arg(program.database()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdin = child.stdin.as_mut().unwrap();
+        stdin.write_all(b".timeout 30000\nBEGIN IMMEDIATE;\nSELECT 'mine';\n").unwrap();
+        let mut answer = [0; 5];
+        child.stdout.as_mut().unwrap().read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"mine\n");
+        Self(child)
+    }
+
+    fn leaves(mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
+    }
+}
+
+/// Waits for something to become true.
+#[track_caller]
+fn until(what: &str, mut is_true: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_true() {
+        assert!(begun.elapsed() < PATIENCE, "not true in {PATIENCE:?}: {what}");
+        thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+fn polls(program: &Program) -> usize {
+    program.sqlite("SELECT count(*) FROM polls")[0].parse().unwrap()
+}
+
+fn page(program: &Program, path: &str) -> Option<String> {
+    let mut stream = UnixStream::connect(program.path("http")).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
+const STORY: &str =
+    "A story with enough words in it to be judged by its text and not by its headline alone.";
+
+#[test]
+fn the_service_manager_is_told_what_happens() {
+    let program = Program::new().feed("a.xml", &rss("a", &[("Only story", STORY)]));
+    let service = Service::start(&program);
+    let status = service.expect("STATUS=1 feeds, 0 failing, 0 due, lag 0 s, last article 2");
+    assert!(!status.contains("none yet"), "{status}");
+    for _ in 0..3 {
+        service.expect("WATCHDOG=1");
+    }
+    service.signal("-HUP");
+    let reloading = service.expect("RELOADING=1");
+    assert!(reloading.contains("MONOTONIC_USEC="), "{reloading}");
+    service.expect("READY=1");
+    service.signal("-TERM");
+    service.expect("STOPPING=1");
+    assert_eq!(service.end(), Some(0));
+}
+
+#[test]
+fn reload_has_an_answer() {
+    let mut program = Program::new().feed("a.xml", &rss("a", &[("One", STORY)]));
+    let none = program.run(&["reload"]).expect(1);
+    assert!(none.stderr.contains("no newsfold works on"), "{}", none.stderr);
+
+    let service = Service::start(&program);
+    until("the first feed is polled", || polls(&program) == 1);
+    program = program.feed("b.xml", &rss("b", &[("Two", STORY)]));
+    program.run(&["reload"]).expect(0);
+    until("the added feed is polled", || polls(&program) == 2);
+
+    program = program.settings("[log]\nlevel = \"loud\"");
+    let refused = program.run(&["reload"]).expect(78);
+    assert!(refused.stderr.contains("newsfold.toml:4:9"), "{}", refused.stderr);
+    // A signal alone: the daemon itself refuses, and goes on.
+    service.signal("-HUP");
+    service.expect("RELOADING=1");
+    service.expect("READY=1");
+    assert_eq!(program.sqlite("SELECT count(*) FROM feeds WHERE enabled"), ["2"]);
+    assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
+fn a_person_s_lock_is_waited_for_and_keeps_nobody_from_stopping() {
+    let mut program = Program::new().feed("a.xml", &rss("a", &[("One", STORY)]));
+    let service = Service::start(&program);
+    until("the first feed is polled", || polls(&program) == 1);
+    let person = Person::locks(&program);
+    program = program.feed("b.xml", &rss("b", &[("Two", STORY)]));
+    let reload = program.command(&["reload"]).spawn().unwrap();
+    let locked = Instant::now();
+    while locked.elapsed() < WATCHDOG {
+        service.expect("WATCHDOG=1");
+    }
+    person.leaves();
+    assert!(reload.wait_with_output().unwrap().status.success());
+    until("what waited is done", || polls(&program) == 2);
+
+    let person = Person::locks(&program);
+    service.signal("-HUP");
+    service.expect("RELOADING=1");
+    let (code, took) = service.stop();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    person.leaves();
+    assert_eq!(program.sqlite("PRAGMA integrity_check"), ["ok"]);
+}
+
+#[test]
+fn metrics_and_health_are_served_and_follow_the_configuration() {
+    let program = Program::new().feed("a.xml", &rss("a", &[("One", STORY), ("Two", "Another.")]));
+    let without = fs::read_to_string({
+        program.command(&["check"]);
+        program.path("newsfold.toml")
+    })
+    .unwrap();
+    let program = program.settings("[http]\nlisten = \"unix:http\"");
+    let service = Service::start(&program);
+    until("it is healthy", || {
+        page(&program, "/health").is_some_and(|it| it.starts_with("HTTP/1.1 200"))
+    });
+    until("what was done is counted", || {
+        let metrics = page(&program, "/metrics").unwrap_or_default();
+        metrics.contains("\nnewsfold_articles_total{result=\"new\"} 2\n")
+            && metrics.contains("\nnewsfold_feeds{state=\"healthy\"} 1\n")
+            && metrics.contains("\nnewsfold_decision_duration_seconds_count 2\n")
+    });
+    program.write("newsfold.toml", &without);
+    service.signal("-HUP");
+    until("nobody listens any more", || !program.path("http").exists());
+    assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
+fn doctor_finds_what_is_wrong_and_says_what_to_do() {
+    let program = Program::new().feed("a.xml", &rss("a", &[("One", STORY)]));
+    program.run(&["once"]).expect(0);
+    let fine = program.run(&["--json", "doctor"]).expect(0);
+    let levels = fine.json_lines();
+    assert!(levels.len() > 6 && levels.iter().all(|it| it["level"] != "error"), "{levels:?}");
+
+    // A page in the middle of the file.
+    let mut bytes = fs::read(program.database()).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 512].fill(0xa5);
+    fs::write(program.database(), bytes).unwrap();
+    let damaged = program.run(&["--json", "doctor"]).expect(1);
+    let findings = damaged.json_lines();
+    let integrity = findings.iter().find(|it| it["check"] == "integrity").unwrap();
+    assert_eq!(integrity["level"], "error", "{integrity}");
+    assert!(integrity["remedy"].as_str().unwrap().contains("backup"), "{integrity}");
+    assert!(program.run(&["doctor"]).expect(1).stdout.contains("ERROR    integrity"));
+}
