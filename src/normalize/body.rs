@@ -2,9 +2,9 @@
 
 use super::{
     FeedContext, Options, characters::is_unspaced, cuts::Cuts, furniture, headline, html,
-    lines::Lines, wrap,
+    lines::Lines, mojibake, wrap,
 };
-use crate::model::{Entry, RawText};
+use crate::model::{Entry, Markup, RawText};
 
 /// The texts of an article.
 pub(super) struct Texts {
@@ -53,7 +53,18 @@ pub(super) fn clean(
 
 fn clean_one(raw: &RawText, title: &str, feed: &FeedContext<'_>, options: &Options) -> Cleaned {
     let value = &raw.value[..raw.value.floor_char_boundary(options.max_text_bytes)];
-    let mut lines = html::lines(value, raw.markup);
+    let mut cleaned = clean_text(value, raw.markup, title, feed);
+    // A cut can make sure of a misreading that what was cut put in doubt.
+    while let Some(repaired) = mojibake::repair(&cleaned.text) {
+        let again = clean_text(&repaired, Markup::Html, title, feed);
+        cleaned.cuts.extend(again.cuts);
+        cleaned = Cleaned { text: again.text, title: again.title.or(cleaned.title), ..cleaned };
+    }
+    cleaned
+}
+
+fn clean_text(value: &str, markup: Markup, title: &str, feed: &FeedContext<'_>) -> Cleaned {
+    let mut lines = html::lines(value, markup);
     let mut cuts = Cuts::default();
     let fuller = cut(&mut lines, title, feed, &mut cuts);
     Cleaned { text: lines.render(), cuts, title: fuller }
@@ -67,20 +78,18 @@ pub(super) fn cut(
     cuts: &mut Cuts,
 ) -> Option<String> {
     let mut fuller = None;
+    let state = |lines: &Lines| {
+        let ends = (lines.lines.first().map(|line| line.start), lines.lines.last().map(|line| line.end));
+        (lines.lines.len(), ends)
+    };
     loop {
-        let before = (
-            lines.lines.len(),
-            lines.lines.first().map(|line| line.start),
-            lines.lines.last().map(|line| line.end),
-        );
+        let before = state(lines);
         fuller = headline::cut(lines, title, feed, cuts).or(fuller);
-        furniture::cut(lines, title, feed, cuts);
-        let after = (
-            lines.lines.len(),
-            lines.lines.first().map(|line| line.start),
-            lines.lines.last().map(|line| line.end),
-        );
-        if before == after {
+        furniture::cut_phrases(lines, title, cuts);
+        if state(lines) == before {
+            furniture::cut_learned(lines, feed.furniture, cuts);
+        }
+        if state(lines) == before {
             break;
         }
         wrap::unwrap(lines);

@@ -49,7 +49,7 @@ fn ends_in_dash(reach: &str) -> bool {
 fn dash(reach: &str) -> Option<usize> {
     [" – ", " - ", " — ", " -- ", ") –", ") -", ") —", "–"]
         .iter()
-        .filter_map(|dash| reach.find(dash))
+        .filter_map(|dash| reach.find(dash).map(|at| at + usize::from(dash.starts_with(')'))))
         .min()
 }
 

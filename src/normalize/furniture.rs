@@ -16,14 +16,13 @@ pub use learned::{LEARNED_AFTER, learn, sentences, unit, units};
 
 use self::{folded::Folded, guards::Class, pattern::Table};
 use super::{
-    FeedContext,
     cuts::Cuts,
     fold,
     lines::{Line, Lines},
 };
 
 /// Characters that a line of furniture may have.
-const MAX_LINE: usize = 320;
+const MAX_LINE: usize = 240;
 /// Lines from the top and from the end that are looked at: a body of more holds no furniture in its middle.
 const MAX_LOOKED_AT: usize = 400;
 
@@ -36,17 +35,14 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     ])
 });
 
-/// Cuts furniture out of a body.
-pub(super) fn cut(lines: &mut Lines, title: &str, feed: &FeedContext<'_>, cuts: &mut Cuts) {
-    cut_phrases(lines, title, cuts);
-    cut_end(lines, cuts);
-    if !feed.furniture.is_empty() {
-        cut_learned(lines, feed.furniture, cuts);
-    }
+/// Cuts the phrases of the trade out of a body: whole lines, then what ends the last one.
+pub(super) fn cut_phrases(body: &mut Lines, title: &str, cuts: &mut Cuts) {
+    cut_lines(body, title, cuts);
+    cut_end(body, cuts);
 }
 
 /// Takes out the lines that are phrases of the trade.
-fn cut_phrases(body: &mut Lines, title: &str, cuts: &mut Cuts) {
+fn cut_lines(body: &mut Lines, title: &str, cuts: &mut Cuts) {
     let count = body.lines.len();
     let mut kinds: Vec<Option<&'static str>> = vec![None; count];
     for index in (0..count).filter(|i| *i < MAX_LOOKED_AT || i + MAX_LOOKED_AT >= count) {
@@ -197,9 +193,14 @@ fn is_ellipsis(text: &str) -> bool {
 
 /// A line with a copyright sign, and the sign is not what it talks about.
 fn is_copyright(text: &str) -> bool {
+<<<<<<< HEAD
+    let sign = if text.is_ascii() { None } else { text.find(['©', 'ⓒ', 'Ⓒ']) };
+    let Some(at) = sign.or_else(|| written_sign(text)) else { return false };
+=======
     let Some(at) = text.find(['©', 'ⓒ', 'Ⓒ']).or_else(|| written_sign(text)) else {
         return false;
     };
+>>>>>>> main
     let before = fold::words(&text[..at]);
     let behind = text[at..].trim_start_matches(['©', 'ⓒ', 'Ⓒ', ' ', '(', ')', 'c', 'C']);
     before == 0
@@ -325,7 +326,10 @@ fn last_sentence(text: &str) -> Option<usize> {
 const MIN_LEFT: usize = 80;
 
 /// Takes out what the feed repeats: whole lines, and sentences at the edges of the body.
-fn cut_learned(body: &mut Lines, learned: &HashSet<u64>, cuts: &mut Cuts) {
+pub(super) fn cut_learned(body: &mut Lines, learned: &HashSet<u64>, cuts: &mut Cuts) {
+    if learned.is_empty() {
+        return;
+    }
     let is_learned = |text: &str| unit(text).is_some_and(|hash| learned.contains(&hash));
     let mut kinds: Vec<Option<&'static str>> = body
         .lines

@@ -17,6 +17,8 @@ use super::{
 
 /// Lines that are looked at before the article must have begun.
 const TOP: usize = 8;
+/// Lines that are at hand while copies are looked for.
+const WINDOW: usize = 64;
 /// Letters that a headline needs to be recognised inside a longer line.
 const MIN_LETTERS: usize = 8;
 /// A line at most so much longer than the headline can be its copy in other clothes.
@@ -47,12 +49,22 @@ pub(super) fn cut(
     }
     let mut headline = Headline { text: title, key, is_shortened, names: None, feed };
     let mut fuller = None;
+    // Lines are removed one by one: from a short list, lest a hundred thousand copies take quadratic time.
+    let mut below = body.lines.split_off(body.lines.len().min(WINDOW)).into_iter();
     while let Some(found) = find(body, &mut headline) {
         if let Found::Shortened(index) = found {
             fuller = Some(body.get(&body.lines[index]).to_owned());
         }
         apply(body, &found, cuts);
+        if body.lines.len() < WINDOW / 2 {
+            let gap = body.lines.is_empty();
+            body.lines.extend(below.by_ref().take(WINDOW));
+            if let Some(first) = body.lines.first_mut() {
+                first.gap |= gap;
+            }
+        }
     }
+    body.lines.extend(below);
     fuller
 }
 
@@ -404,13 +416,21 @@ fn is_repeated(body: &Lines, index: usize) -> bool {
     if index > 3
         || text.len() < 40
         || is_item(text)
-        || (fold::words(text) < 6 && text.chars().count() < 25)
+        || (text.len() < 100 && text.chars().count() < 25 && fold::words(text) < 6)
     {
         return false;
     }
     let is_short = text.ends_with('…') || text.ends_with("...") || text.ends_with("[…]");
-    let key = fold::key(text);
     let below = &body.lines[index + 1..body.lines.len().min(index + 4)];
+    let first = |text: &str| {
+        text.chars().find(|c| c.is_alphanumeric()).map(|c| fold::key(c.encode_utf8(&mut [0; 4])))
+    };
+    // Hardly ever do two paragraphs begin with the same letter: the rest is not looked at.
+    let beginning = first(text);
+    if !below.iter().any(|line| first(body.get(line)) == beginning) {
+        return false;
+    }
+    let key = fold::key(text);
     below.iter().any(|line| {
         let other = body.get(line);
         let repeats = if is_short {

@@ -9,6 +9,7 @@ use memchr::{memchr, memchr2, memmem};
 use super::{
     entities,
     lines::{Break, Builder, Kind, Lines},
+    mojibake,
     tag::{self, Name, Tag},
 };
 use crate::model::Markup;
@@ -17,6 +18,8 @@ use crate::model::Markup;
 pub(super) fn lines(raw: &str, markup: Markup) -> Lines {
     let unescaped = unescape_markup(raw);
     let raw = unescaped.as_deref().unwrap_or(raw);
+    let repaired = mojibake::repair(raw);
+    let raw = repaired.as_deref().unwrap_or(raw);
     let shape = shape(raw, markup);
     let mut reader = Reader::new(raw, &shape);
     reader.read();
@@ -135,6 +138,7 @@ struct Reader<'a> {
     cells: usize,
     /// Names whose closing tag was looked for in vain: it is not looked for again.
     unclosed: Vec<Name>,
+    has_comment_end: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -154,6 +158,7 @@ impl<'a> Reader<'a> {
             in_layout: false,
             cells: 0,
             unclosed: Vec::new(),
+            has_comment_end: true,
         }
     }
 
@@ -193,7 +198,7 @@ impl<'a> Reader<'a> {
 
     fn markup(&mut self) {
         let rest = &self.raw[self.at..];
-        if let Some(length) = tag::declaration(rest) {
+        if let Some(length) = tag::declaration(rest, &mut self.has_comment_end) {
             self.at += length;
             return;
         }

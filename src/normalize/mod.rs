@@ -93,26 +93,43 @@ pub fn normalize(
     }
 }
 
-/// Equal for two articles between which a reader sees no difference.
-/// Gives an article the text of its web page, if that is the fuller one.
+/// Gives an article the text of its page, where that is the fuller one, and what the feed left out.
+///
+/// The page is handed in as [`normalize_page`] found it: its body is never a notice of a paywall or an error.
 pub fn with_page(mut article: Article, page: Page) -> Article {
-    if page.body.len() <= article.body.len() {
-        return article;
-    }
-    article.body = page.body;
-    article.word_count = body::word_count(&article.body);
-    article.body_source = BodySource::Page;
-    article.cuts.extend(page.cuts);
     article.author = article.author.or(page.author);
-    article.language = page.language.or(article.language);
-    article.url = page.canonical_url.or(article.url);
+    article.language = article.language.or(page.language);
+    // A canonical link to the front page is a mistake of the page's template.
+    article.url = page.canonical_url.filter(|url| names_a_page(url)).or(article.url);
+    if article.published_at.is_none() && page.published_at.is_some() {
+        article.published_at = page.published_at;
+        article.published_source = Some(PublishedSource::Published);
+    }
     if article.title.is_empty() {
         article.title = page.title;
+    }
+    let words = body::word_count(&page.body);
+    if words > article.word_count {
+        if article.summary.is_none() && !page.body.starts_with(article.body.trim_end_matches(['.', '…', ' '])) {
+            article.summary = Some(article.body).filter(|body| !body.is_empty());
+        }
+        article.body = page.body;
+        article.word_count = words;
+        article.body_source = BodySource::Page;
+        article.cuts.retain(|cut| cut.place == "title");
+        article.cuts.extend(page.cuts);
     }
     article.content_hash = content_hash(&article.title, &article.body);
     article
 }
 
+/// Whether a link has a path or a query.
+fn names_a_page(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest).trim_end_matches('/');
+    rest.contains(['/', '?'])
+}
+
+/// Equal for two articles between which a reader sees no difference.
 fn content_hash(title: &str, body: &str) -> u64 {
     let mut hasher = Xxh3::new();
     hasher.update(title.as_bytes());
@@ -152,3 +169,6 @@ fn tags(raw: &[String]) -> Vec<String> {
     }
     tags
 }
+
+#[cfg(test)]
+mod tests;

@@ -225,8 +225,13 @@ fn is_value_start(before: &[u8]) -> bool {
     before.iter().rev().find(|b| !b.is_ascii_whitespace()) == Some(&b'=')
 }
 
+/// Bytes within which an unclosed comment may end with a `>`.
+const MAX_UNCLOSED: usize = 2_000;
+
 /// Length of a comment, declaration, CDATA mark or processing instruction at the start of `text`.
-pub(super) fn declaration(text: &str) -> Option<usize> {
+///
+/// `has_comment_end` says whether a `-->` may still come: it is looked for in vain only once.
+pub(super) fn declaration(text: &str, has_comment_end: &mut bool) -> Option<usize> {
     let bytes = text.as_bytes();
     match bytes.get(1)? {
         b'!' if text.starts_with("<!--") => {
@@ -234,9 +239,12 @@ pub(super) fn declaration(text: &str) -> Option<usize> {
             if text.starts_with("<!-->") || text.starts_with("<!--->") {
                 return Some(memchr(b'>', bytes)? + 1);
             }
-            let end = memmem::find(&bytes[4..], b"-->").map(|at| at + 7);
+            let rest = if *has_comment_end { &bytes[4..] } else { &[] };
+            let end = memmem::find(rest, b"-->").map(|at| at + 7);
+            *has_comment_end = end.is_some();
             // An unclosed comment ends with its first tag, so that it cannot swallow an article.
-            end.or_else(|| memchr(b'>', bytes).map(|at| at + 1)).or(Some(4))
+            let reach = &bytes[..bytes.len().min(MAX_UNCLOSED)];
+            end.or_else(|| memchr(b'>', reach).map(|at| at + 1)).or(Some(4))
         }
         b'!' if text.starts_with("<![CDATA[") => Some("<![CDATA[".len()),
         b'!' | b'?' if bytes.get(2).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'[') => {

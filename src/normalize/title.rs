@@ -3,7 +3,7 @@
 //! In: the raw title and the feed. Out: the title and what was cut from it. The site's name goes only where the
 //! feed itself gives it: in its own title or its address.
 
-use super::{FeedContext, characters::is_unspaced, cuts::Cuts, fold, html};
+use super::{FeedContext, characters::is_unspaced, cuts::Cuts, fold, html, mojibake};
 use crate::model::RawText;
 
 /// What stands between a headline and a site's name.
@@ -80,6 +80,9 @@ fn host(url: &str) -> Option<&str> {
 pub(super) fn clean(raw: Option<&RawText>, feed: &FeedContext<'_>, cuts: &mut Cuts) -> String {
     let Some(raw) = raw else { return String::new() };
     let mut title = html::lines(&raw.value, raw.markup).render_line();
+    while let Some(repaired) = mojibake::repair(&title) {
+        title = html::lines(&repaired, raw.markup).render_line();
+    }
     if !title.contains(SEPARATORS) && !is_doubled(&title) {
         return title;
     }

@@ -42,23 +42,60 @@ fn target(url: &str) -> Option<String> {
     let host = url.host_str()?;
     let (host, path) = (host.strip_prefix("www.").unwrap_or(host), url.path());
     let parameter = match (host, path) {
-        ("google.com", "/url") => &["url", "q"][..],
+        (_, "/url") if is_google(host) => &["url", "q"][..],
+        (_, _) if is_google(host) => return amp(path.strip_prefix("/amp/")?, &url),
         ("bing.com", "/news/apiclick.aspx") => &["url"],
+        ("bing.com", "/ck/a") => &["u"],
         ("l.facebook.com" | "lm.facebook.com" | "facebook.com", "/l.php") => &["u"],
         ("t.umblr.com", "/redirect") => &["z"],
         ("l.instagram.com", _) => &["u"],
         ("out.reddit.com", _) => &["url"],
-        ("google.com", _) => return amp(path.strip_prefix("/amp/")?, &url),
-        _ if host.ends_with(".cdn.ampproject.org") => {
-            return amp(path.strip_prefix("/c/").or_else(|| path.strip_prefix("/v/"))?, &url);
+        ("youtube.com", "/redirect") => &["q"],
+        ("linkedin.com", "/redir/redirect" | "/safety/go") => &["url"],
+        ("vk.com", "/away.php") => &["to"],
+        ("duckduckgo.com", "/l/") => &["uddg"],
+        ("slack-redir.net", "/link") => &["url"],
+        ("go.redirectingat.com", _) => &["url"],
+        _ if host == "cdn.ampproject.org" || host.ends_with(".cdn.ampproject.org") => {
+            return amp(["/c/", "/v/"].iter().find_map(|start| path.strip_prefix(start))?, &url);
         }
         _ => return None,
     };
     let named = |name: &&str| {
         let (_, value) = url.query_pairs().find(|(key, _)| key == *name)?;
-        is_web(&value).then(|| value.into_owned())
+        if is_web(&value) { Some(value.into_owned()) } else { bing_target(&value) }
     };
     parameter.iter().find_map(named)
+}
+
+/// `google.com`, `google.co.uk`, `news.google.com`: the name, then one or two short labels.
+fn is_google(host: &str) -> bool {
+    let host = host.strip_prefix("news.").unwrap_or(host);
+    host.strip_prefix("google.").is_some_and(|rest| rest.split('.').all(|label| label.len() <= 3))
+}
+
+/// Bing writes its target as `a1` and URL-safe base64.
+fn bing_target(value: &str) -> Option<String> {
+    let encoded = value.strip_prefix("a1")?;
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let (mut buffer, mut bits) = (0_u32, 0);
+    for byte in encoded.bytes().filter(|byte| *byte != b'=') {
+        let digit = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'-' | b'+' => 62,
+            b'_' | b'/' => 63,
+            _ => return None,
+        };
+        buffer = (buffer << 6 | u32::from(digit)) & 0xff_ffff;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((buffer >> bits) as u8);
+        }
+    }
+    String::from_utf8(bytes).ok().filter(|target| is_web(target))
 }
 
 /// `s/news.example/one`: a page in an AMP cache. The page itself may be an AMP page: that is for its publisher to say.
@@ -71,7 +108,8 @@ fn amp(rest: &str, url: &Url) -> Option<String> {
     if !host.contains('.') {
         return None;
     }
-    let query = url.query().map_or_else(String::new, |query| format!("?{query}"));
+    // The viewer's own parameters.
+    let query = url.query().filter(|query| !query.starts_with("amp_")).map_or_else(String::new, |query| format!("?{query}"));
     Some(format!("{scheme}://{page}{query}"))
 }
 
@@ -156,6 +194,11 @@ mod tests {
                 "https://l.facebook.com/l.php?u=https%3A%2F%2Fa.example%2Fone&h=x",
                 "https://a.example/one",
             ),
+            (
+                "https://www.bing.com/ck/a?!&&u=a1aHR0cHM6Ly9nYXpldHRlLmV4YW1wbGUvYQ",
+                "https://gazette.example/a",
+            ),
+            ("https://www.google.co.uk/amp/s/a.example/one", "https://a.example/one"),
             (
                 "https://a-example.cdn.ampproject.org/c/s/a.example/one?id=1",
                 "https://a.example/one?id=1",

@@ -8,10 +8,13 @@ use newsfold::{
 };
 use serde_json::Value;
 
+fn read(path: &str) -> String {
+    fs::read_to_string(format!("{}/tests/fixtures/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
 fn read_lines(path: &str) -> Vec<Value> {
-    let text = fs::read_to_string(format!("{}/tests/fixtures/{path}", env!("CARGO_MANIFEST_DIR")))
-        .unwrap();
-    text.lines()
+    read(path)
+        .lines()
         .filter(|line| !line.is_empty())
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
@@ -58,4 +61,37 @@ fn headline_copies_go_and_nothing_else_does() {
     println!("headline copies: {right} of {due}, {} wrong", wrong.len());
     assert!(wrong.is_empty(), "wrong cuts: {wrong:#?}");
     assert!(right * 100 >= due * 98, "{right} of {due}");
+}
+
+#[test]
+fn furniture_goes_and_lines_like_it_stay() {
+    let contexts = read("furniture/contexts.json");
+    let contexts: Value = serde_json::from_str(&contexts).unwrap();
+    let (mut right, mut due, mut wrong, mut missed) = (0, 0, Vec::new(), Vec::new());
+    for case in read_lines("furniture/lines.jsonl") {
+        let text = |name: &str| case[name].as_str().unwrap();
+        let context: Vec<&str> =
+            contexts[text("lang")].as_array().unwrap().iter().map(|p| p.as_str().unwrap()).collect();
+        let at = match text("position") {
+            "first" => 0,
+            "middle" => 2,
+            _ => context.len(),
+        };
+        let mut paragraphs = context.clone();
+        paragraphs.insert(at, text("line"));
+        let content: String = paragraphs.iter().map(|text| format!("<p>{text}</p>")).collect();
+        let got = article("Zyx", &content, None);
+        if case["cut"] == true {
+            due += 1;
+            right += u32::from(got.body == context.join("\n\n"));
+            if got.body != context.join("\n\n") {
+                missed.push(format!("{} {}", text("id"), text("line")));
+            }
+        } else if got.body != paragraphs.join("\n\n") {
+            wrong.push(format!("{} {}", text("id"), text("line")));
+        }
+    }
+    println!("furniture: {right} of {due}, {} wrong; missed {missed:#?}", wrong.len());
+    assert!(wrong.is_empty(), "wrong cuts: {wrong:#?}");
+    assert!(right * 100 >= due * 95, "{right} of {due}");
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// In how many different kept articles of one feed a unit must stand before it counts as furniture there.
 pub const LEARNED_AFTER: u32 = 3;
@@ -87,23 +87,35 @@ fn is_closing(character: char) -> bool {
 
 /// Hash of one line or sentence; `None` where it is too slight to mean anything.
 pub fn unit(text: &str) -> Option<u64> {
-    let mut hasher = Xxh3::new();
-    let mut buffer = Vec::with_capacity(text.len());
+    let mut buffer = Vec::with_capacity(text.len() + 8);
     let mut weight = 0;
-    let mut gap = false;
-    for character in text.chars() {
-        if character.is_whitespace() {
-            gap = !buffer.is_empty();
+    for word in text.split_ascii_whitespace() {
+        if word.is_ascii() {
+            separate(&mut buffer);
+            let start = buffer.len();
+            buffer.extend_from_slice(word.as_bytes());
+            buffer[start..].make_ascii_lowercase();
+            if weight < MIN_WEIGHT {
+                weight += word.bytes().filter(u8::is_ascii_alphanumeric).count() as u32;
+            }
             continue;
         }
-        if std::mem::take(&mut gap) {
-            buffer.push(b' ');
+        for word in word.split_whitespace() {
+            separate(&mut buffer);
+            for character in word.chars() {
+                weight += if weight < MIN_WEIGHT { weight_of(character) } else { 0 };
+                push_lower(&mut buffer, character);
+            }
         }
-        weight += weight_of(character);
-        push_lower(&mut buffer, character);
     }
-    hasher.update(&buffer);
-    (weight >= MIN_WEIGHT).then(|| hasher.digest())
+    (weight >= MIN_WEIGHT).then(|| xxh3_64(&buffer))
+}
+
+/// One space between two words.
+fn separate(buffer: &mut Vec<u8>) {
+    if !buffer.is_empty() {
+        buffer.push(b' ');
+    }
 }
 
 fn weight_of(character: char) -> u32 {

@@ -14,7 +14,9 @@ use super::{
 };
 
 /// Letters by which a pattern is looked up.
-const KEY: usize = 3;
+const KEY: usize = 6;
+/// Beginnings that a pattern is looked up by; one with more is looked up by shorter ones.
+const MAX_KEYS: usize = 600;
 /// Steps that the comparison with one pattern may take: a line made to be slow is not furniture.
 const FUEL: u32 = 4_000;
 
@@ -46,6 +48,8 @@ pub(super) struct Table {
 struct Pattern {
     kind: &'static str,
     parts: Vec<Part>,
+    /// A class of words without which no line matches.
+    needs: Option<Class>,
 }
 
 /// A piece of a pattern.
@@ -84,22 +88,27 @@ impl Table {
     fn add(&mut self, kind: &'static str, text: &mut Characters<'_>) {
         let parts = parse(text);
         let index = self.patterns.len() as u32;
-        let (mut starts, mut ends) = (Vec::new(), Vec::new());
+        let (starts, ends) = (keys_of(&parts, true), keys_of(&parts, false));
         // A pattern that may begin with anything is looked up by its end; one that may end so too, by what else it
         // may begin with.
-        if !keys_of(&parts, &mut starts, true) {
-            keys_of(&parts, &mut ends, false);
-        }
-        if starts.is_empty() && ends.is_empty() {
+        let is_anchored = !starts.iter().any(String::is_empty);
+        let is_closed = !ends.iter().any(String::is_empty);
+        if !is_anchored && !is_closed && starts.iter().all(String::is_empty) {
             self.open.push(index);
         }
-        for key in starts {
+        for key in starts.into_iter().filter(|key| !key.is_empty()) {
             push_once(self.by_start.entry(key).or_default(), index);
         }
-        for key in ends {
-            push_once(self.by_end.entry(key).or_default(), index);
+        if !is_anchored && is_closed {
+            for key in ends {
+                push_once(self.by_end.entry(key).or_default(), index);
+            }
         }
-        self.patterns.push(Pattern { kind, parts });
+        let needs = parts.iter().find_map(|part| match part.matter {
+            Matter::Holding(class) => Some(class),
+            _ => None,
+        });
+        self.patterns.push(Pattern { kind, parts, needs });
     }
 
     /// The kind of the first pattern that a whole text matches.
@@ -114,8 +123,10 @@ impl Table {
         candidates.peek()?;
         let folded = Folded::of(source);
         let line = Text { source, folded: &folded, fuel: Cell::new(FUEL) };
+        let mut held = [None; 3];
         candidates
             .map(|index| &self.patterns[*index as usize])
+            .filter(|pattern| pattern.needs.is_none_or(|class| line.holds(class, &mut held)))
             .find(|pattern| {
                 line.fuel.set(FUEL);
                 line.matches(&pattern.parts, None, 0, pattern.kind)
@@ -139,6 +150,22 @@ fn suffixes(text: &str) -> impl Iterator<Item = &str> {
     text.char_indices().map(|(at, _)| &text[at..])
 }
 
+<<<<<<< HEAD
+/// The letters that a text may begin (or end) with that a pattern matches, at most [`KEY`] of each; an empty key
+/// means anything.
+fn keys_of(parts: &[Part], from_start: bool) -> Vec<String> {
+    (1..=KEY)
+        .rev()
+        .map(|length| {
+            let mut keys = Vec::new();
+            gather(&[parts], String::new(), false, &Search { length, from_start }, &mut keys);
+            keys.sort_unstable();
+            keys.dedup();
+            keys
+        })
+        .find(|keys| keys.len() < MAX_KEYS)
+        .unwrap_or_else(|| vec![String::new()])
+=======
 /// Gathers the letters that a pattern can begin (or end) with; false if it begins with anything.
 fn keys_of(parts: &[Part], keys: &mut Vec<String>, from_start: bool) -> bool {
     let order: Vec<&Part> =
@@ -172,16 +199,70 @@ fn keys_of(parts: &[Part], keys: &mut Vec<String>, from_start: bool) -> bool {
         }
     }
     false
+>>>>>>> main
 }
 
-/// At most [`KEY`] letters of the words at one end; fewer where the words are shorter.
-fn key_of(words: &str, from_start: bool) -> String {
-    let letters: Vec<char> = words.chars().collect();
-    let count = letters.len().min(KEY);
-    if from_start {
-        letters[..count].iter().collect()
-    } else {
-        letters[letters.len() - count..].iter().collect()
+/// How far, and from which end, a pattern is read for its keys.
+struct Search {
+    length: usize,
+    from_start: bool,
+}
+
+/// Reads on in the first of several runs of pieces that follow each other; `is_glued` says how the last piece read
+/// joins the next one, where a pattern is read from its end.
+fn gather(runs: &[&[Part]], key: String, is_glued: bool, search: &Search, keys: &mut Vec<String>) {
+    if keys.len() >= MAX_KEYS {
+        return;
+    }
+    if key.chars().count() >= search.length {
+        keys.push(search.cut(key));
+        return;
+    }
+    let Some((run, below)) = runs.split_first() else {
+        keys.push(key);
+        return;
+    };
+    let split = if search.from_start { run.split_first() } else { run.split_last() };
+    let Some((part, others)) = split else {
+        gather(below, key, is_glued, search, keys);
+        return;
+    };
+    // What may be with a space or without is looked up by what comes before it.
+    let joins_loosely = !key.is_empty() && if search.from_start { part.is_glued } else { is_glued };
+    match &part.matter {
+        _ if joins_loosely && !matches!(part.matter, Matter::Choice(_)) => keys.push(key),
+        Matter::Words(words) => {
+            let mut rest = vec![others];
+            rest.extend_from_slice(below);
+            gather(&rest, search.join(&key, words), part.is_glued, search, keys);
+        }
+        Matter::Choice(branches) => {
+            for branch in branches {
+                let mut rest: Vec<&[Part]> = vec![branch, others];
+                rest.extend_from_slice(below);
+                gather(&rest, key.clone(), is_glued, search, keys);
+            }
+        }
+        Matter::Number if key.is_empty() && search.from_start => keys.push("#".to_owned()),
+        _ => keys.push(key),
+    }
+}
+
+impl Search {
+    fn join(&self, key: &str, words: &str) -> String {
+        let (first, second) = if self.from_start { (key, words) } else { (words, key) };
+        let ends = [first.chars().next_back(), second.chars().next()];
+        let is_spaced = ends.iter().all(|letter| letter.is_some_and(is_spaced));
+        format!("{first}{}{second}", if is_spaced { " " } else { "" })
+    }
+
+    fn cut(&self, key: String) -> String {
+        if self.from_start {
+            key.chars().take(self.length).collect()
+        } else {
+            let letters: Vec<char> = key.chars().collect();
+            letters[letters.len() - self.length..].iter().collect()
+        }
     }
 }
 
@@ -273,6 +354,16 @@ struct Text<'a> {
 }
 
 impl Text<'_> {
+    /// Whether the whole line holds a word of a class; looked up once.
+    fn holds(&self, class: Class, held: &mut [Option<bool>; 3]) -> bool {
+        let index = match class {
+            Class::Channel => 0,
+            Class::Letter => 1,
+            _ => 2,
+        };
+        *held[index].get_or_insert_with(|| guards::holds(&self.folded.text, self.source, class))
+    }
+
     fn matches(&self, parts: &[Part], rest: Option<&Rest<'_>>, at: usize, kind: &str) -> bool {
         let Some((part, parts)) = parts.split_first() else {
             return match rest {

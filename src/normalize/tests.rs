@@ -1,0 +1,151 @@
+//! What holds for every text.
+
+use std::time::Instant;
+
+use proptest::prelude::*;
+use unicode_normalization::is_nfc;
+
+use super::*;
+use crate::model::RawText;
+
+fn article(title: &str, content: &str) -> Article {
+    with_furniture(title, content, &HashSet::new())
+}
+
+fn with_furniture(title: &str, content: &str, furniture: &HashSet<u64>) -> Article {
+    let text = |value: &str| Some(RawText { value: value.to_owned(), markup: Markup::Html });
+    let entry = Entry { title: text(title), content: text(content), ..Entry::default() };
+    let feed = FeedContext { title: Some("Harbour Gazette"), site_url: None, language: None, furniture };
+    normalize(&entry, &feed, &Options::default(), Timestamp::MIN)
+}
+
+fn is_clean(text: &str) -> bool {
+    is_nfc(text) && !text.chars().any(|c| c.is_control() && c != '\n')
+}
+
+/// Pieces that make trouble where they meet.
+fn piece() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => "[ -~]{0,12}",
+        6 => "\\PC{0,8}",
+        4 => proptest::sample::select(vec![
+            "<p>", "</p>", "<br>", "<br/>", "<div>", "<b>", "</b>", "<a href='x'>", "</a>", "<ul><li>", "</li></ul>",
+            "<pre>", "</pre>", "<table><tr><td>", "</td><td>", "</td></tr></table>", "<script>", "</script>", "<h2>",
+            "</h2>", "<!--", "-->", "<![CDATA[", "]]>", "&amp;", "&lt;", "&lt;p&gt;", "&nbsp;", "&#13;", "&#x200b;",
+            "&", "<", ">", "\n", "\n\n", "\t", "    ", "\r\n", "<sup>2</sup>", "<li>", "<ol start=3>",
+        ]).prop_map(str::to_owned),
+        3 => proptest::sample::select(vec![
+            "Read more", "Harbour closes", "Harbour closes.", "Read also: Silt", "© 2026 Gazette", "[...]", "(Reuters)",
+            "The post Harbour closes appeared first on Gazette.", " - ", " | ", "1. ", "- ", "…", "Ã©", "â€™", "\u{301}",
+            "\u{200d}", "\u{200f}", "\u{feff}", "\u{85}", "\u{1}", "Advertisement", "Next",
+        ]).prop_map(str::to_owned),
+    ]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    proptest::collection::vec(piece(), 0..24).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn normalized_twice_is_normalized_once(title in text(), content in text()) {
+        let once = article(&title, &content);
+        let twice = article(&once.title, &once.body);
+        prop_assert_eq!(&once.title, &twice.title);
+        prop_assert_eq!(&once.body, &twice.body, "cuts {:?}", twice.cuts);
+    }
+
+    #[test]
+    fn texts_are_clean(title in text(), content in text()) {
+        let got = article(&title, &content);
+        prop_assert!(is_clean(&got.body), "{:?}", got.body);
+        prop_assert!(is_clean(&got.title) && !got.title.contains('\n'), "{:?}", got.title);
+        prop_assert!(!got.body.contains("<p>") && !got.body.contains("</"), "{:?}", got.body);
+        prop_assert_eq!(got.body.trim(), got.body.as_str());
+    }
+}
+
+#[test]
+fn hostile_texts_take_linear_time() {
+    for (name, content) in [
+        ("nested divs", "<div>".repeat(5_000) + "text"),
+        ("breaks", "<br>a".repeat(10_000)),
+        ("empty breaks", "<br>".repeat(10_000)),
+        ("text", "All work and no play makes a dull day. ".repeat(13_000)),
+        ("links", "<a href='https://a.example/'>Read more</a> ".repeat(5_000)),
+        ("lines of furniture", "<p>Read more</p>".repeat(5_000)),
+        ("lines like furniture", "<p>the post the post appeared the post appeared first</p>".repeat(5_000)),
+        ("open tags", "<".repeat(50_000)),
+        ("open comments", "<!--".repeat(15_000)),
+        ("references", "&lt;".repeat(25_000)),
+        ("hidden", "<div hidden>".repeat(5_000)),
+        ("quotes", "<a b=\"".repeat(10_000)),
+        ("headlines", "<p>Harbour closes</p>".repeat(2_500)),
+    ] {
+        let start = Instant::now();
+        let got = article("Harbour closes", &content);
+        // A twentieth of the sizes that a release build is measured with (docs/bodies.md); what is quadratic shows.
+        assert!(start.elapsed().as_secs() < 20, "{name} took {:?}", start.elapsed());
+        assert!(got.body.len() <= content.len() * 2, "{name}");
+    }
+}
+
+#[test]
+fn what_a_feed_repeats_goes_with_guards() {
+    let furniture: HashSet<u64> = furniture::units(
+        "The Gazette is printed on the quay since 1871\nO wind that blows on the bay\n- bread and butter, flour\n“Silt is silt and nothing else”",
+    )
+    .collect();
+    let body = |content: &str| with_furniture("Title here", content, &furniture).body;
+    let text = "<p>The board voted on Tuesday to dredge the inner basin, for the first time since the great storm.</p>";
+    let kept = "The board voted on Tuesday to dredge the inner basin, for the first time since the great storm.";
+    assert_eq!(body(&format!("{text}<p>The Gazette is printed on the quay since 1871</p>")), kept);
+    assert_eq!(
+        body(&format!("{text}<p>First line<br>O wind that blows on the bay<br>Last line</p>")),
+        format!("{kept}\n\nFirst line\nO wind that blows on the bay\nLast line")
+    );
+    assert_eq!(
+        body(&format!("{text}<p>“Silt is silt and nothing else”</p>")),
+        format!("{kept}\n\n“Silt is silt and nothing else”")
+    );
+    assert_eq!(body("<p>The Gazette is printed on the quay since 1871</p>"), "The Gazette is printed on the quay since 1871");
+}
+
+#[test]
+fn a_page_gives_its_text_where_it_is_fuller() {
+    let stub = article("Harbour closes", "<p>The harbour closes on Friday.</p>");
+    let page = Page {
+        body: "The harbour closes on Friday. It opens again in May, the board said.".to_owned(),
+        author: Some("Jo Marsh".to_owned()),
+        ..Page::default()
+    };
+    let full = with_page(stub.clone(), page);
+    assert_eq!((full.body_source, full.word_count), (BodySource::Page, 13));
+    assert_eq!(full.author.as_deref(), Some("Jo Marsh"));
+    assert_ne!(full.content_hash, stub.content_hash);
+    let same = with_page(full.clone(), Page { body: "Short.".to_owned(), ..Page::default() });
+    assert_eq!((same.body, same.body_source), (full.body, BodySource::Page));
+}
+
+#[test]
+fn markup_becomes_text() {
+    for (content, body) in [
+        ("<ul><li>One</li><li>Two</li></ul>", "- One\n- Two"),
+        ("<ol start=3><li>One<li>Two</ol>", "3. One\n4. Two"),
+        ("<table><tr><th>Port<th>Depth<tr><td>Ellery<td>9 m</table>", "Port | Depth\nEllery | 9 m"),
+        ("<pre>a = 1\n  b = 2</pre>", "a = 1\n  b = 2"),
+        ("<p>Silt,<br>silt,<br>silt</p>", "Silt,\nsilt,\nsilt"),
+        ("10<sup>6</sup> m<sup>2</sup>", "10⁶ m²"),
+        ("&lt;p&gt;One &amp;amp; two&lt;/p&gt;&lt;p&gt;Three&lt;/p&gt;", "One & two\n\nThree"),
+        ("Hy<b>phen</b>ated <i>wo</i>rds", "Hyphenated words"),
+        ("<p>DÃ©cidÃ© hier</p>", "Décidé hier"),
+        ("<div>One</div><div>Two</div>", "One\n\nTwo"),
+        ("One\n\nTwo", "One\n\nTwo"),
+        ("<p style='display:none'>x</p><p>Seen</p><script>1<2</script>", "Seen"),
+        ("<table width=100%><tr><td><p>One</p><p>Two</p></td></tr></table>", "One\n\nTwo"),
+    ] {
+        assert_eq!(article("", content).body, body, "{content}");
+    }
+}
