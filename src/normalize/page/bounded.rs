@@ -48,6 +48,7 @@ pub(super) fn read(page: &str, options: &Options) -> Bounded {
         kept: 0,
         tags: 0,
         max_depth: options.max_page_depth,
+        has_comment_end: true,
     };
     pass.out.html.reserve(page.len().min(MAX_BYTES));
     let mut at = 0;
@@ -75,6 +76,8 @@ struct Pass<'a> {
     kept: usize,
     tags: usize,
     max_depth: usize,
+    /// Whether a `-->` may still come.
+    has_comment_end: bool,
 }
 
 impl<'a> Pass<'a> {
@@ -85,7 +88,7 @@ impl<'a> Pass<'a> {
 
     /// Reads what begins with `<` and returns how many bytes it took.
     fn markup(&mut self, text: &'a str) -> usize {
-        if let Some(length) = tag::declaration(text) {
+        if let Some(length) = tag::declaration(text, &mut self.has_comment_end) {
             if text[..length].get(..9).is_some_and(|start| start.eq_ignore_ascii_case("<!doctype"))
             {
                 self.out.html.push_str(&text[..length]);
