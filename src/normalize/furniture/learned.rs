@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// In how many different kept articles of one feed a unit must stand before it counts as furniture there.
 pub const LEARNED_AFTER: u32 = 3;
@@ -87,12 +87,15 @@ fn is_closing(character: char) -> bool {
 
 /// Hash of one line or sentence; `None` where it is too slight to mean anything.
 pub fn unit(text: &str) -> Option<u64> {
-    let mut hasher = Xxh3::new();
     let mut buffer = Vec::with_capacity(text.len());
     let mut weight = 0;
     let mut gap = false;
-    for character in text.chars() {
-        if character.is_whitespace() {
+    let mut rest = text;
+    while let Some(&byte) = rest.as_bytes().first() {
+        // Nearly every character is ASCII, and needs no decoding and no tables.
+        let character = if byte.is_ascii() { char::from(byte) } else { rest.chars().next()? };
+        rest = &rest[character.len_utf8()..];
+        if is_space(character) {
             gap = !buffer.is_empty();
             continue;
         }
@@ -102,12 +105,20 @@ pub fn unit(text: &str) -> Option<u64> {
         weight += weight_of(character);
         push_lower(&mut buffer, character);
     }
-    hasher.update(&buffer);
-    (weight >= MIN_WEIGHT).then(|| hasher.digest())
+    (weight >= MIN_WEIGHT).then(|| xxh3_64(&buffer))
+}
+
+fn is_space(character: char) -> bool {
+    if character.is_ascii() {
+        matches!(character, '\t'..='\r' | ' ')
+    } else {
+        character.is_whitespace()
+    }
 }
 
 fn weight_of(character: char) -> u32 {
     match character {
+        '\0'..='\u{7f}' => u32::from(character.is_ascii_alphanumeric()),
         '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' => 1,
         '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{20000}'..='\u{3ffff}' => {
             DENSE_WEIGHT
