@@ -87,7 +87,6 @@ fn is_closing(character: char) -> bool {
 
 /// Hash of one line or sentence; `None` where it is too slight to mean anything.
 pub fn unit(text: &str) -> Option<u64> {
-<<<<<<< HEAD
     let mut buffer = Vec::with_capacity(text.len() + 8);
     let mut weight = 0;
     for word in text.split_ascii_whitespace() {
@@ -99,18 +98,6 @@ pub fn unit(text: &str) -> Option<u64> {
             if weight < MIN_WEIGHT {
                 weight += word.bytes().filter(u8::is_ascii_alphanumeric).count() as u32;
             }
-=======
-    let mut buffer = Vec::with_capacity(text.len());
-    let mut weight = 0;
-    let mut gap = false;
-    let mut rest = text;
-    while let Some(&byte) = rest.as_bytes().first() {
-        // Nearly every character is ASCII, and needs no decoding and no tables.
-        let character = if byte.is_ascii() { char::from(byte) } else { rest.chars().next()? };
-        rest = &rest[character.len_utf8()..];
-        if is_space(character) {
-            gap = !buffer.is_empty();
->>>>>>> perf
             continue;
         }
         for word in word.split_whitespace() {
@@ -124,24 +111,15 @@ pub fn unit(text: &str) -> Option<u64> {
     (weight >= MIN_WEIGHT).then(|| xxh3_64(&buffer))
 }
 
-<<<<<<< HEAD
 /// One space between two words.
 fn separate(buffer: &mut Vec<u8>) {
     if !buffer.is_empty() {
         buffer.push(b' ');
-=======
-fn is_space(character: char) -> bool {
-    if character.is_ascii() {
-        matches!(character, '\t'..='\r' | ' ')
-    } else {
-        character.is_whitespace()
->>>>>>> perf
     }
 }
 
 fn weight_of(character: char) -> u32 {
     match character {
-        '\0'..='\u{7f}' => u32::from(character.is_ascii_alphanumeric()),
         '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' => 1,
         '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{20000}'..='\u{3ffff}' => {
             DENSE_WEIGHT
