@@ -17,6 +17,8 @@ use crate::{
 /// What a feed repeats, with what this poll adds to it.
 pub(super) struct Lines {
     recent: Vec<HashSet<u64>>,
+    /// In how many of the recent articles each line stands.
+    recent_counts: HashMap<u64, u32>,
     counts: HashMap<u64, u32>,
     changed: HashSet<u64>,
     has_news: bool,
@@ -25,8 +27,14 @@ pub(super) struct Lines {
 impl Lines {
     /// Reads what is known of a feed.
     pub(super) fn load(db: &Database, feed: FeedId) -> Result<Self, Error> {
+        let recent = db.recent_lines(feed)?;
+        let mut recent_counts = HashMap::new();
+        for line in recent.iter().flatten() {
+            *recent_counts.entry(*line).or_default() += 1;
+        }
         Ok(Self {
-            recent: db.recent_lines(feed)?,
+            recent,
+            recent_counts,
             counts: db.furniture_counts(feed)?,
             changed: HashSet::new(),
             has_news: false,
@@ -36,19 +44,29 @@ impl Lines {
     /// Takes in a kept article. Returns whether a line has become furniture by it.
     pub(super) fn take_in(&mut self, lines: &[u64]) -> bool {
         let new: HashSet<u64> = lines.iter().copied().collect();
-        let counts = &self.counts;
-        let learned =
-            learn(std::slice::from_ref(&new), &self.recent, &|hash| counts.get(&hash).copied());
+        let (counts, recent) = (&self.counts, &self.recent_counts);
+        // Counted once for all recent articles: asking each of twenty for each line took 12 us an article.
+        let counted = |hash: u64| {
+            counts.get(&hash).or_else(|| recent.get(&hash)).copied().filter(|count| *count > 0)
+        };
+        let learned = learn(std::slice::from_ref(&new), &[], &counted);
         let mut is_furniture_new = false;
         for (hash, count) in learned {
             is_furniture_new |= count == LEARNED_AFTER;
             self.counts.insert(hash, count);
             self.changed.insert(hash);
         }
+        for line in &new {
+            *self.recent_counts.entry(*line).or_default() += 1;
+        }
         self.recent.push(new);
         self.has_news = true;
         if self.recent.len() > RECENT_ARTICLES {
-            self.recent.remove(0);
+            for line in self.recent.remove(0) {
+                if let Some(count) = self.recent_counts.get_mut(&line) {
+                    *count = count.saturating_sub(1);
+                }
+            }
         }
         is_furniture_new
     }
