@@ -14,7 +14,7 @@ test:
 	cargo test
 
 docs:
-	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links -A rustdoc::broken_intra_doc_links -A rustdoc::redundant_explicit_links" cargo doc --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 
 demo:
 	cargo run --release -- -c config/demo.toml once

@@ -1,6 +1,6 @@
 //! Drives polls: one round for `newsfold once`, rounds without end for `newsfold run`.
 //!
-//! A [`Rounds`] holds what both need: feeds are claimed in the database in batches, wait in a queue by host until their
+//! A `Rounds` holds what both need: feeds are claimed in the database in batches, wait in a queue by host until their
 //! host may be asked, and are polled side by side; what they bring goes through the one writer. The clock is read here
 //! and in the command line only.
 
