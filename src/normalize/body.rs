@@ -79,7 +79,8 @@ pub(super) fn cut(
 ) -> Option<String> {
     let mut fuller = None;
     let state = |lines: &Lines| {
-        let ends = (lines.lines.first().map(|line| line.start), lines.lines.last().map(|line| line.end));
+        let ends =
+            (lines.lines.first().map(|line| line.start), lines.lines.last().map(|line| line.end));
         (lines.lines.len(), ends)
     };
     loop {

@@ -193,14 +193,8 @@ fn is_ellipsis(text: &str) -> bool {
 
 /// A line with a copyright sign, and the sign is not what it talks about.
 fn is_copyright(text: &str) -> bool {
-<<<<<<< HEAD
     let sign = if text.is_ascii() { None } else { text.find(['©', 'ⓒ', 'Ⓒ']) };
     let Some(at) = sign.or_else(|| written_sign(text)) else { return false };
-=======
-    let Some(at) = text.find(['©', 'ⓒ', 'Ⓒ']).or_else(|| written_sign(text)) else {
-        return false;
-    };
->>>>>>> main
     let before = fold::words(&text[..at]);
     let behind = text[at..].trim_start_matches(['©', 'ⓒ', 'Ⓒ', ' ', '(', ')', 'c', 'C']);
     before == 0

@@ -13,7 +13,12 @@ const MIN_LETTERS: usize = 60;
 const MIN_TELLING: usize = 8;
 
 /// The language of a text, given what its entry and its feed declare.
-pub(super) fn of(body: &str, title: &str, entry: Option<&str>, feed: Option<&str>) -> Option<String> {
+pub(super) fn of(
+    body: &str,
+    title: &str,
+    entry: Option<&str>,
+    feed: Option<&str>,
+) -> Option<String> {
     let text = if body.len() >= title.len() { body } else { title };
     let text = &text[..text.floor_char_boundary(REACH)];
     let script = Scripts::of(text);
@@ -75,11 +80,36 @@ pub(super) fn normalize_tag(declared: &str) -> Option<String> {
 /// ISO 639-1 of a code of three letters, where feeds use it.
 fn two_letters(code: &str) -> Option<&'static str> {
     const CODES: [(&str, &str); 30] = [
-        ("eng", "en"), ("deu", "de"), ("ger", "de"), ("fra", "fr"), ("fre", "fr"), ("spa", "es"), ("por", "pt"),
-        ("ita", "it"), ("nld", "nl"), ("dut", "nl"), ("rus", "ru"), ("ukr", "uk"), ("pol", "pl"), ("tur", "tr"),
-        ("ara", "ar"), ("fas", "fa"), ("per", "fa"), ("heb", "he"), ("hin", "hi"), ("zho", "zh"), ("chi", "zh"),
-        ("jpn", "ja"), ("kor", "ko"), ("swe", "sv"), ("dan", "da"), ("fin", "fi"), ("ces", "cs"), ("ell", "el"),
-        ("ind", "id"), ("vie", "vi"),
+        ("eng", "en"),
+        ("deu", "de"),
+        ("ger", "de"),
+        ("fra", "fr"),
+        ("fre", "fr"),
+        ("spa", "es"),
+        ("por", "pt"),
+        ("ita", "it"),
+        ("nld", "nl"),
+        ("dut", "nl"),
+        ("rus", "ru"),
+        ("ukr", "uk"),
+        ("pol", "pl"),
+        ("tur", "tr"),
+        ("ara", "ar"),
+        ("fas", "fa"),
+        ("per", "fa"),
+        ("heb", "he"),
+        ("hin", "hi"),
+        ("zho", "zh"),
+        ("chi", "zh"),
+        ("jpn", "ja"),
+        ("kor", "ko"),
+        ("swe", "sv"),
+        ("dan", "da"),
+        ("fin", "fi"),
+        ("ces", "cs"),
+        ("ell", "el"),
+        ("ind", "id"),
+        ("vie", "vi"),
     ];
     CODES.iter().find(|(long, _)| *long == code).map(|(_, short)| *short)
 }
@@ -127,8 +157,17 @@ impl Scripts {
     }
 
     fn total(&self) -> usize {
-        self.latin + self.cyrillic + self.greek + self.arabic + self.hebrew + self.han + self.kana + self.hangul
-            + self.devanagari + self.thai + self.other
+        self.latin
+            + self.cyrillic
+            + self.greek
+            + self.arabic
+            + self.hebrew
+            + self.han
+            + self.kana
+            + self.hangul
+            + self.devanagari
+            + self.thai
+            + self.other
     }
 
     /// Whether a text in these scripts may be in the declared language: a quarter of its letters is enough, for
@@ -154,9 +193,10 @@ impl Scripts {
             ("ja", _) => self.kana * 4 + self.han,
             ("ko", _) => self.hangul * 2 + self.han,
             (
-                "en" | "de" | "fr" | "es" | "pt" | "it" | "nl" | "pl" | "sv" | "da" | "no" | "nb" | "nn" | "fi"
-                | "cs" | "sk" | "hu" | "ro" | "tr" | "vi" | "id" | "ms" | "ca" | "hr" | "sl" | "et" | "lv" | "lt"
-                | "sw" | "tl" | "fil" | "gl" | "eu" | "is" | "ga" | "cy" | "af" | "sq",
+                "en" | "de" | "fr" | "es" | "pt" | "it" | "nl" | "pl" | "sv" | "da" | "no" | "nb"
+                | "nn" | "fi" | "cs" | "sk" | "hu" | "ro" | "tr" | "vi" | "id" | "ms" | "ca" | "hr"
+                | "sl" | "et" | "lv" | "lt" | "sw" | "tl" | "fil" | "gl" | "eu" | "is" | "ga"
+                | "cy" | "af" | "sq",
                 _,
             ) => self.latin,
             _ => return true,
@@ -197,20 +237,76 @@ fn detect(text: &str, scripts: &Scripts) -> Option<String> {
 /// BCP 47's shortest tag of a language that `whatlang` names by three letters.
 fn tag_of(language: Lang) -> &'static str {
     match language {
-        Lang::Epo => "eo", Lang::Eng => "en", Lang::Rus => "ru", Lang::Cmn => "zh", Lang::Spa => "es",
-        Lang::Por => "pt", Lang::Ita => "it", Lang::Ben => "bn", Lang::Fra => "fr", Lang::Deu => "de",
-        Lang::Ukr => "uk", Lang::Kat => "ka", Lang::Ara => "ar", Lang::Hin => "hi", Lang::Jpn => "ja",
-        Lang::Heb => "he", Lang::Yid => "yi", Lang::Pol => "pl", Lang::Amh => "am", Lang::Jav => "jv",
-        Lang::Kor => "ko", Lang::Nob => "nb", Lang::Dan => "da", Lang::Swe => "sv", Lang::Fin => "fi",
-        Lang::Tur => "tr", Lang::Nld => "nl", Lang::Hun => "hu", Lang::Ces => "cs", Lang::Ell => "el",
-        Lang::Bul => "bg", Lang::Bel => "be", Lang::Mar => "mr", Lang::Kan => "kn", Lang::Ron => "ro",
-        Lang::Slv => "sl", Lang::Hrv => "hr", Lang::Srp => "sr", Lang::Mkd => "mk", Lang::Lit => "lt",
-        Lang::Lav => "lv", Lang::Est => "et", Lang::Tam => "ta", Lang::Vie => "vi", Lang::Urd => "ur",
-        Lang::Tha => "th", Lang::Guj => "gu", Lang::Uzb => "uz", Lang::Pan => "pa", Lang::Aze => "az",
-        Lang::Ind => "id", Lang::Tel => "te", Lang::Pes => "fa", Lang::Mal => "ml", Lang::Ori => "or",
-        Lang::Mya => "my", Lang::Nep => "ne", Lang::Sin => "si", Lang::Khm => "km", Lang::Tuk => "tk",
-        Lang::Aka => "ak", Lang::Zul => "zu", Lang::Sna => "sn", Lang::Afr => "af", Lang::Lat => "la",
-        Lang::Slk => "sk", Lang::Cat => "ca", Lang::Tgl => "tl", Lang::Hye => "hy", Lang::Cym => "cy",
+        Lang::Epo => "eo",
+        Lang::Eng => "en",
+        Lang::Rus => "ru",
+        Lang::Cmn => "zh",
+        Lang::Spa => "es",
+        Lang::Por => "pt",
+        Lang::Ita => "it",
+        Lang::Ben => "bn",
+        Lang::Fra => "fr",
+        Lang::Deu => "de",
+        Lang::Ukr => "uk",
+        Lang::Kat => "ka",
+        Lang::Ara => "ar",
+        Lang::Hin => "hi",
+        Lang::Jpn => "ja",
+        Lang::Heb => "he",
+        Lang::Yid => "yi",
+        Lang::Pol => "pl",
+        Lang::Amh => "am",
+        Lang::Jav => "jv",
+        Lang::Kor => "ko",
+        Lang::Nob => "nb",
+        Lang::Dan => "da",
+        Lang::Swe => "sv",
+        Lang::Fin => "fi",
+        Lang::Tur => "tr",
+        Lang::Nld => "nl",
+        Lang::Hun => "hu",
+        Lang::Ces => "cs",
+        Lang::Ell => "el",
+        Lang::Bul => "bg",
+        Lang::Bel => "be",
+        Lang::Mar => "mr",
+        Lang::Kan => "kn",
+        Lang::Ron => "ro",
+        Lang::Slv => "sl",
+        Lang::Hrv => "hr",
+        Lang::Srp => "sr",
+        Lang::Mkd => "mk",
+        Lang::Lit => "lt",
+        Lang::Lav => "lv",
+        Lang::Est => "et",
+        Lang::Tam => "ta",
+        Lang::Vie => "vi",
+        Lang::Urd => "ur",
+        Lang::Tha => "th",
+        Lang::Guj => "gu",
+        Lang::Uzb => "uz",
+        Lang::Pan => "pa",
+        Lang::Aze => "az",
+        Lang::Ind => "id",
+        Lang::Tel => "te",
+        Lang::Pes => "fa",
+        Lang::Mal => "ml",
+        Lang::Ori => "or",
+        Lang::Mya => "my",
+        Lang::Nep => "ne",
+        Lang::Sin => "si",
+        Lang::Khm => "km",
+        Lang::Tuk => "tk",
+        Lang::Aka => "ak",
+        Lang::Zul => "zu",
+        Lang::Sna => "sn",
+        Lang::Afr => "af",
+        Lang::Lat => "la",
+        Lang::Slk => "sk",
+        Lang::Cat => "ca",
+        Lang::Tgl => "tl",
+        Lang::Hye => "hy",
+        Lang::Cym => "cy",
         // A language that a later version learns goes by its three letters.
         #[expect(unreachable_patterns, reason = "the list of languages grows with the crate")]
         other => other.code(),
@@ -244,8 +340,14 @@ mod tests {
         let russian = "Совет порта решил углубить внутреннюю гавань впервые с 1974 года, сообщили инженеры во вторник.";
         assert_eq!(of(russian, "", Some("en"), Some("ru")).as_deref(), Some("ru"));
         assert_eq!(of(russian, "", Some("en-US"), None).as_deref(), Some("ru"));
-        assert_eq!(of("港湾委員会は火曜日、内港の浚渫を決めた。", "", Some("zh"), None).as_deref(), Some("ja"));
-        assert_eq!(of("港务会决定疏浚内港，这是五十年来首次。", "", None, None).as_deref(), Some("zh"));
+        assert_eq!(
+            of("港湾委員会は火曜日、内港の浚渫を決めた。", "", Some("zh"), None).as_deref(),
+            Some("ja")
+        );
+        assert_eq!(
+            of("港务会决定疏浚内港，这是五十年来首次。", "", None, None).as_deref(),
+            Some("zh")
+        );
         assert_eq!(of("Short.", "", None, None), None);
         assert_eq!(of("Short.", "", Some("de"), Some("en")).as_deref(), Some("de"));
     }

@@ -110,7 +110,9 @@ pub fn with_page(mut article: Article, page: Page) -> Article {
     }
     let words = body::word_count(&page.body);
     if words > article.word_count {
-        if article.summary.is_none() && !page.body.starts_with(article.body.trim_end_matches(['.', '…', ' '])) {
+        if article.summary.is_none()
+            && !page.body.starts_with(article.body.trim_end_matches(['.', '…', ' ']))
+        {
             article.summary = Some(article.body).filter(|body| !body.is_empty());
         }
         article.body = page.body;

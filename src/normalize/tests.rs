@@ -15,7 +15,8 @@ fn article(title: &str, content: &str) -> Article {
 fn with_furniture(title: &str, content: &str, furniture: &HashSet<u64>) -> Article {
     let text = |value: &str| Some(RawText { value: value.to_owned(), markup: Markup::Html });
     let entry = Entry { title: text(title), content: text(content), ..Entry::default() };
-    let feed = FeedContext { title: Some("Harbour Gazette"), site_url: None, language: None, furniture };
+    let feed =
+        FeedContext { title: Some("Harbour Gazette"), site_url: None, language: None, furniture };
     normalize(&entry, &feed, &Options::default(), Timestamp::MIN)
 }
 
@@ -76,7 +77,10 @@ fn hostile_texts_take_linear_time() {
         ("text", "All work and no play makes a dull day. ".repeat(13_000)),
         ("links", "<a href='https://a.example/'>Read more</a> ".repeat(5_000)),
         ("lines of furniture", "<p>Read more</p>".repeat(5_000)),
-        ("lines like furniture", "<p>the post the post appeared the post appeared first</p>".repeat(5_000)),
+        (
+            "lines like furniture",
+            "<p>the post the post appeared the post appeared first</p>".repeat(5_000),
+        ),
         ("open tags", "<".repeat(50_000)),
         ("open comments", "<!--".repeat(15_000)),
         ("references", "&lt;".repeat(25_000)),
@@ -110,7 +114,10 @@ fn what_a_feed_repeats_goes_with_guards() {
         body(&format!("{text}<p>“Silt is silt and nothing else”</p>")),
         format!("{kept}\n\n“Silt is silt and nothing else”")
     );
-    assert_eq!(body("<p>The Gazette is printed on the quay since 1871</p>"), "The Gazette is printed on the quay since 1871");
+    assert_eq!(
+        body("<p>The Gazette is printed on the quay since 1871</p>"),
+        "The Gazette is printed on the quay since 1871"
+    );
 }
 
 #[test]

@@ -109,7 +109,10 @@ fn amp(rest: &str, url: &Url) -> Option<String> {
         return None;
     }
     // The viewer's own parameters.
-    let query = url.query().filter(|query| !query.starts_with("amp_")).map_or_else(String::new, |query| format!("?{query}"));
+    let query = url
+        .query()
+        .filter(|query| !query.starts_with("amp_"))
+        .map_or_else(String::new, |query| format!("?{query}"));
     Some(format!("{scheme}://{page}{query}"))
 }
 

@@ -70,8 +70,12 @@ fn furniture_goes_and_lines_like_it_stay() {
     let (mut right, mut due, mut wrong, mut missed) = (0, 0, Vec::new(), Vec::new());
     for case in read_lines("furniture/lines.jsonl") {
         let text = |name: &str| case[name].as_str().unwrap();
-        let context: Vec<&str> =
-            contexts[text("lang")].as_array().unwrap().iter().map(|p| p.as_str().unwrap()).collect();
+        let context: Vec<&str> = contexts[text("lang")]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p.as_str().unwrap())
+            .collect();
         let at = match text("position") {
             "first" => 0,
             "middle" => 2,

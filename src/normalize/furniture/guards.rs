@@ -99,8 +99,10 @@ pub(super) fn is_names(text: &str) -> bool {
         .collect();
     let dense = text.chars().filter(|c| is_unspaced(*c)).count();
     // Particles of sentences in Chinese and Japanese stand in no name.
-    let is_clause =
-        dense > 0 && text.contains(['的', '是', '了', '不', '在', '们', '們', 'は', 'が', 'を', 'に', 'で', 'と', 'も']);
+    let is_clause = dense > 0
+        && text.contains([
+            '的', '是', '了', '不', '在', '们', '們', 'は', 'が', 'を', 'に', 'で', 'と', 'も',
+        ]);
     if words.is_empty() || words.len() > MAX_NAMES || dense > 16 || is_clause || ends_inside(text) {
         return false;
     }
@@ -124,16 +126,12 @@ pub(super) fn is_names(text: &str) -> bool {
 pub(super) fn is_site(text: &str) -> bool {
     let text = text.trim().trim_matches(|c: char| !c.is_alphanumeric());
     let begins = text.starts_with(|c: char| c.is_uppercase() || c.is_numeric());
-<<<<<<< HEAD
     let is_day = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
         .iter()
         .any(|day| text.eq_ignore_ascii_case(day));
     !is_day
         && (is_names(text)
             || begins && fold::words(text) <= 5 && !text.contains([',', ';', ':', '.']))
-=======
-    is_names(text) || (begins && fold::words(text) <= 5 && !text.contains([',', ';', ':', '.']))
->>>>>>> main
 }
 
 /// Whether a text is a short clause and no more.

@@ -117,7 +117,7 @@ impl Table {
         let starts = prefixes(&start).filter_map(|key| self.by_start.get(key));
         let number = start.starts_with(char::is_numeric).then(|| self.by_start.get("#")).flatten();
         let ends = suffixes(&end).filter_map(|key| self.by_end.get(key));
-        let is_dense = start.chars().chain(end.chars()).any(|c| !is_spaced(c) && c != ':');
+        let is_dense = start.chars().chain(end.chars()).any(|c| c >= '\u{e00}');
         let open = (is_dense && source.len() < 240).then_some(&self.open);
         let mut candidates = starts.chain(number).chain(ends).chain(open).flatten().peekable();
         candidates.peek()?;
@@ -150,7 +150,6 @@ fn suffixes(text: &str) -> impl Iterator<Item = &str> {
     text.char_indices().map(|(at, _)| &text[at..])
 }
 
-<<<<<<< HEAD
 /// The letters that a text may begin (or end) with that a pattern matches, at most [`KEY`] of each; an empty key
 /// means anything.
 fn keys_of(parts: &[Part], from_start: bool) -> Vec<String> {
@@ -165,41 +164,6 @@ fn keys_of(parts: &[Part], from_start: bool) -> Vec<String> {
         })
         .find(|keys| keys.len() < MAX_KEYS)
         .unwrap_or_else(|| vec![String::new()])
-=======
-/// Gathers the letters that a pattern can begin (or end) with; false if it begins with anything.
-fn keys_of(parts: &[Part], keys: &mut Vec<String>, from_start: bool) -> bool {
-    let order: Vec<&Part> =
-        if from_start { parts.iter().collect() } else { parts.iter().rev().collect() };
-    for part in order {
-        match &part.matter {
-            Matter::Words(words) => {
-                keys.push(key_of(words, from_start));
-                return true;
-            }
-            Matter::Number => {
-                keys.push("#".to_owned());
-                return from_start;
-            }
-            Matter::Choice(branches) => {
-                let may_be_empty = branches.iter().any(Vec::is_empty);
-                let filled = branches.iter().filter(|branch| !branch.is_empty());
-                // Every branch adds its keys, whatever the others say.
-                let mut is_anchored = true;
-                for branch in filled {
-                    is_anchored &= keys_of(branch, keys, from_start);
-                }
-                if !is_anchored {
-                    return false;
-                }
-                if !may_be_empty {
-                    return true;
-                }
-            }
-            _ => return false,
-        }
-    }
-    false
->>>>>>> main
 }
 
 /// How far, and from which end, a pattern is read for its keys.
