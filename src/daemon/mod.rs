@@ -40,8 +40,10 @@ use crate::{
 
 /// A claim outlives any poll and any wait for a slow host; it is renewed while its feed waits.
 const LEASE_SECONDS: i64 = 600;
-/// Feeds claimed ahead of their turn, for each poll that may run.
+/// Feeds claimed ahead of their turn, for each poll that may run ...
 const CLAIMED_AHEAD: usize = 4;
+/// ... and at least so many: each claim is a transaction, and writes the same pages of `feeds` again.
+const LEAST_CLAIMED_AHEAD: usize = 256;
 /// Begins the name under which a daemon claims feeds.
 const DAEMON: &str = "run:";
 /// Polls that may wait for the writer.
@@ -214,7 +216,11 @@ impl<'a> Rounds<'a> {
 
     /// How many feeds may be claimed now.
     fn room(&self) -> usize {
-        (self.service.concurrency * CLAIMED_AHEAD).saturating_sub(self.queue.len())
+        self.most_ahead().saturating_sub(self.queue.len())
+    }
+
+    fn most_ahead(&self) -> usize {
+        (self.service.concurrency * CLAIMED_AHEAD).max(LEAST_CLAIMED_AHEAD)
     }
 
     /// Claims feeds and puts them in line behind their hosts. Returns how many.
@@ -439,7 +445,7 @@ pub async fn cycle(
     let mut rounds = Rounds::new(service);
     loop {
         // Half a batch at a time: each claim is a transaction.
-        if !waiting.is_empty() && rounds.room() * 2 >= service.concurrency * CLAIMED_AHEAD {
+        if !waiting.is_empty() && rounds.room() * 2 >= rounds.most_ahead() {
             let claimed = rounds
                 .claim(selection.mode, rounds.room(), Some(waiting.iter().copied().collect()))
                 .await?;

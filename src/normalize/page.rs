@@ -1,8 +1,20 @@
 //! The article inside a web page.
+//!
+//! In: a page's text and address, the headline that a feed gave. Out: a [`Page`] with a body as clean as a feed's, or
+//! why there is none. The crate `trafilatura` finds the article (docs/decisions/0001-page-extraction.md); this module
+//! bounds what it is given, survives its panics, and cleans what it finds with the rules for feeds.
 
-use crate::model::{Cut, Timestamp};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{FeedContext, Options};
+use trafilatura::{ExtractResult, ExtractionFocus};
+use url::Url;
+
+use super::{FeedContext, Options, body, cuts::Cuts, html, language, title};
+use crate::model::{Cut, Markup, RawText, Timestamp};
+use bounded::Facts;
+
+mod bounded;
+mod refusal;
 
 /// The article that a web page holds.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +62,10 @@ impl Refused {
 }
 
 /// Finds the article in a web page; `title` is the headline that the feed gave, if there was one.
+///
+/// # Errors
+///
+/// Where the page holds no article.
 pub fn normalize_page(
     html: &str,
     url: &str,
@@ -57,6 +73,90 @@ pub fn normalize_page(
     feed: &FeedContext<'_>,
     options: &Options,
 ) -> Result<Page, Refused> {
-    let _ = (html, url, title, feed, options);
-    Err(Refused::Empty)
+    let bounded = bounded::read(html, options);
+    let extracted = extract(&bounded.html).ok_or(Refused::Empty)?;
+    let (metadata, facts) = (&extracted.metadata, &bounded.facts);
+    let site = Some(metadata.sitename.as_str()).filter(|name| !name.is_empty());
+    let feed =
+        &FeedContext { title: feed.title.or(site), site_url: feed.site_url.or(Some(url)), ..*feed };
+    let mut cuts = Cuts::default();
+    let headline = headline(&metadata.title, feed, &mut cuts);
+    let mut lines = html::lines(&extracted.content_html, Markup::Html);
+    if let Some(refused) = refusal::of(&headline, &lines.render(), facts.is_for_subscribers) {
+        return Err(refused);
+    }
+    let mut fuller = body::cut(&mut lines, &headline, feed, &mut cuts);
+    if let Some(title) = title.filter(|title| *title != headline) {
+        fuller = fuller.or(body::cut(&mut lines, title, feed, &mut cuts));
+    }
+    let body = lines.render();
+    if body.is_empty() {
+        return Err(Refused::Empty);
+    }
+    Ok(Page {
+        author: author(&metadata.author),
+        published_at: published(facts, &extracted),
+        language: language::of(&body, &headline, facts.language.as_deref(), feed.language),
+        canonical_url: canonical(facts, url),
+        title: fuller.unwrap_or(headline),
+        cuts: cuts.into_vec(),
+        body,
+    })
+}
+
+/// Runs the extractor; `None` where it found nothing or gave up.
+fn extract(html: &str) -> Option<ExtractResult> {
+    let options = trafilatura::Options::default()
+        .with_focus(ExtractionFocus::Balanced)
+        .with_fallback(true)
+        .with_exclude_comments(true);
+    let run = || trafilatura::extract(html, &options).ok();
+    // A page that the crate cannot take is a page without an article; it holds no state that could be broken.
+    catch_unwind(AssertUnwindSafe(run)).ok().flatten()
+}
+
+/// The headline as the page gives it, without the name of the site.
+fn headline(found: &str, feed: &FeedContext<'_>, cuts: &mut Cuts) -> String {
+    let raw = RawText { value: found.to_owned(), markup: Markup::Plain };
+    title::clean(Some(&raw), feed, cuts)
+}
+
+/// The names, each once, joined by `, `.
+fn author(found: &str) -> Option<String> {
+    let names: Vec<String> = found.split(';').map(str::to_owned).collect();
+    super::author(&names)
+}
+
+/// When the page was published: to the second where it says so, else the day.
+fn published(facts: &Facts, extracted: &ExtractResult) -> Option<Timestamp> {
+    let day = || extracted.metadata.date.and_then(|day| instant(&day.to_string()));
+    facts.published.as_deref().and_then(instant).or_else(day)
+}
+
+/// An ISO 8601 instant; without a zone, or a day alone, UTC.
+fn instant(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let exact = text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second);
+    let local = || {
+        let date_time: jiff::civil::DateTime = text.parse().ok()?;
+        Some(jiff::tz::TimeZone::UTC.to_timestamp(date_time).ok()?.as_second())
+    };
+    Timestamp::from_unix_seconds(exact.or_else(local)?)
+}
+
+/// `rel=canonical`, else `og:url`: http(s), and not the front page unless this is it.
+fn canonical(facts: &Facts, url: &str) -> Option<String> {
+    let page = Url::parse(url).ok();
+    let is_front = |url: &Url| url.path() == "/" && url.query().is_none();
+    [&facts.canonical, &facts.og_url].into_iter().flatten().find_map(|link| {
+        let found = match &page {
+            Some(page) => page.join(link),
+            None => Url::parse(link),
+        };
+        found
+            .ok()
+            .filter(|found| matches!(found.scheme(), "http" | "https") && found.has_host())
+            .filter(|found| !is_front(found) || page.as_ref().is_some_and(is_front))
+            .map(String::from)
+    })
 }

@@ -137,6 +137,11 @@ fn has_escaped_end(rest: &str) -> bool {
     ["&gt;", "&#62;", ">"].iter().any(|end| memmem::find(reach, end.as_bytes()).is_some())
 }
 
+/// What an element's name means, however it is written.
+pub(super) fn peek_name(written: &str) -> Name {
+    meaning(written)
+}
+
 fn meaning(written: &str) -> Name {
     let mut lower = [0_u8; 12];
     let Some(lower) = lower.get_mut(..written.len()) else { return Name::Unknown };

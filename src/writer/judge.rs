@@ -4,7 +4,7 @@
 //! texts from the database; `dedup::verify` decides. A copy found through another copy folds into the article
 //! which that one belongs to, and both comparisons are written down.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use serde_json::{Value, json};
 
@@ -94,7 +94,13 @@ pub(super) fn judge(
     }
     let furniture = state.furniture(feed.id)?;
     let article = &arrival.article;
-    let body = strip(&article.body, &furniture);
+    // Its units were hashed on a worker thread: most texts hold no furniture, and are not read again here.
+    let has_furniture = arrival.lines.iter().any(|unit| furniture.contains(unit));
+    let body = if has_furniture {
+        strip(&article.body, &furniture)
+    } else {
+        Cow::Borrowed(article.body.as_str())
+    };
     let at = instant(article.published_at, now);
     let mut judging = Judging {
         feed,
