@@ -80,7 +80,7 @@ pub(super) fn ending(source: &str, count: usize) -> String {
 /// What a character is in a folded line: nothing, one letter, rarely two.
 fn push(letters: &mut Vec<char>, character: char) {
     match character {
-        ':' | '：' | '=' | '＝' | '／' => letters.push(':'),
+        ':' | '：' | '=' | '＝' | '／' | '՝' => letters.push(':'),
         '©' | 'ⓒ' | 'Ⓒ' => letters.push('©'),
         // Nukta: written or not, the word is the same.
         '\u{93c}' | '\u{9bc}' => {}
