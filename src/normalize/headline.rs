@@ -321,7 +321,10 @@ fn is_text_start(character: char) -> bool {
 
 /// Whether a text may be the beginning of an article: not in the middle of a sentence.
 fn may_begin(article: &str) -> bool {
-    article.chars().find(|c| c.is_alphanumeric()).is_some_and(|c| !c.is_lowercase())
+    article
+        .chars()
+        .find(|c| c.is_alphanumeric())
+        .is_some_and(|c| !c.is_lowercase() || ('\u{10d0}'..='\u{10ff}').contains(&c))
 }
 
 /// Whether the letters at the start of a text know no case.

@@ -1,8 +1,12 @@
 //! The language of an article: as declared where that can be true, else as its text says.
 //!
 //! In: the clean text and what entry and feed declare. Out: BCP 47, normalised. A declaration that contradicts the
-//! script of the text is overruled; detection (`whatlang`) speaks only on a text long enough and when it is sure.
+//! script of the text is overruled; detection (the script, the most frequent words, then `whatlang`) speaks only on a
+//! text long enough and when it is sure.
 
+use std::{collections::HashMap, sync::LazyLock};
+
+use unicode_normalization::char::is_combining_mark;
 use whatlang::Lang;
 
 /// Bytes of the text that detection reads; more make it no surer.
@@ -230,8 +234,55 @@ fn detect(text: &str, scripts: &Scripts) -> Option<String> {
     if scripts.total() < MIN_LETTERS {
         return None;
     }
+    if let Some(language) = by_function_words(text) {
+        return Some(language.to_owned());
+    }
     let info = whatlang::detect(text)?;
     (info.is_reliable() || info.confidence() > 0.95).then(|| tag_of(info.lang()).to_owned())
+}
+
+/// Words of a text that are compared with the frequent words of languages.
+const MAX_WORDS: usize = 60;
+/// Frequent words that a text must hold of one language, and be ahead of the next by.
+const MIN_HITS: u32 = 6;
+
+/// The language whose most frequent words a text is full of, if none other's come near: a thirtieth of the cost of
+/// `whatlang`, which has the last word on close relatives.
+fn by_function_words(text: &str) -> Option<&'static str> {
+    static WORDS: LazyLock<(Vec<&str>, HashMap<&str, u64>)> = LazyLock::new(|| {
+        let lines = include_str!("data/function-words.txt").lines();
+        let lists =
+            lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(": "));
+        let (mut languages, mut words) = (Vec::new(), HashMap::new());
+        for (index, (language, list)) in lists.enumerate() {
+            languages.push(language);
+            list.split(' ').for_each(|word| *words.entry(word).or_default() |= 1 << index);
+        }
+        (languages, words)
+    });
+    let (languages, words) = &*WORDS;
+    let mut hits = [0_u32; u64::BITS as usize];
+    let mut lower = String::with_capacity(32);
+    let listed = text
+        .split(|c: char| !c.is_alphanumeric() && !is_combining_mark(c))
+        .filter(|word| !word.is_empty());
+    for word in listed.take(MAX_WORDS).filter(|word| word.len() <= 24) {
+        lower.clear();
+        lower.extend(word.chars().flat_map(char::to_lowercase));
+        let mut found = words.get(lower.as_str()).copied().unwrap_or_default();
+        while found != 0 {
+            hits[found.trailing_zeros() as usize] += 1;
+            found &= found - 1;
+        }
+    }
+    let (best, most) = hits.iter().enumerate().max_by_key(|(_, count)| **count)?;
+    let next = hits
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| *index != best)
+        .map(|(_, count)| *count)
+        .max()?;
+    (*most >= MIN_HITS && *most * 2 >= next * 3 && *most >= next + 4).then(|| languages[best])
 }
 
 /// BCP 47's shortest tag of a language that `whatlang` names by three letters.

@@ -47,7 +47,7 @@ impl SiteNames {
         let without_article = key.strip_prefix(&['t', 'h', 'e']).unwrap_or(&key);
         let is = |name: &[char]| {
             name == key
-                || name == without_article
+                || (name == without_article && !name.is_empty())
                 || name.strip_prefix(&['t', 'h', 'e']) == Some(&key)
         };
         is(&self.whole)

@@ -15,31 +15,15 @@ pub(super) struct Folded {
 
 impl Folded {
     pub(super) fn of(source: &str) -> Self {
-        let mut folded = Self::default();
-        let mut letters = Vec::with_capacity(4);
-        let mut gap = false;
-        let mut last = None;
-        for (at, character) in source.char_indices() {
-            letters.clear();
-            push(&mut letters, character);
-            if letters.is_empty() {
-                gap |= separates(character);
-                continue;
-            }
-            if std::mem::take(&mut gap) && last.is_some_and(is_spaced) && is_spaced(letters[0]) {
-                folded.push(' ', at);
-            }
-            for letter in &letters {
-                folded.push(*letter, at);
-            }
-            last = letters.last().copied();
-        }
+        let mut folded = Self {
+            text: String::with_capacity(source.len() + 8),
+            origin: Vec::with_capacity(source.len() + 8),
+        };
+        walk(source, |letter, at| {
+            folded.text.push(letter);
+            folded.origin.resize(folded.text.len(), u32::try_from(at).unwrap_or(u32::MAX));
+        });
         folded
-    }
-
-    fn push(&mut self, letter: char, at: usize) {
-        self.text.push(letter);
-        self.origin.resize(self.text.len(), u32::try_from(at).unwrap_or(u32::MAX));
     }
 
     /// Where in the source the character at byte `at` of the folded text begins.
@@ -48,26 +32,55 @@ impl Folded {
     }
 }
 
+/// Gives every letter of a text as it is folded, and the byte of the source where it comes from.
+fn walk(source: &str, mut push_letter: impl FnMut(char, usize)) {
+    let mut letters = Vec::with_capacity(4);
+    let mut gap = false;
+    let mut last = None;
+    for (at, character) in source.char_indices() {
+        letters.clear();
+        push(&mut letters, character);
+        if letters.is_empty() {
+            gap |= separates(character);
+            continue;
+        }
+        if std::mem::take(&mut gap) && last.is_some_and(is_spaced) && is_spaced(letters[0]) {
+            push_letter(' ', at);
+        }
+        for letter in &letters {
+            push_letter(*letter, at);
+        }
+        last = letters.last().copied();
+    }
+}
+
 /// The first `count` folded letters of a text, spaces included, without folding the rest.
 pub(super) fn beginning(source: &str, count: usize) -> String {
-    let reach = source.char_indices().nth(count * 4).map_or(source.len(), |(at, _)| at);
-    let folded = Folded::of(&source[..reach]).text;
-    let end = folded.char_indices().nth(count).map_or(folded.len(), |(at, _)| at);
-    folded[..end].to_owned()
+    let reach = source.char_indices().nth(count * 3).map_or(source.len(), |(at, _)| at);
+    let mut folded = String::with_capacity(count * 4);
+    let mut left = count;
+    walk(&source[..reach], |letter, _| {
+        if left > 0 {
+            folded.push(letter);
+            left -= 1;
+        }
+    });
+    folded
 }
 
 /// The last folded letters of a text.
 pub(super) fn ending(source: &str, count: usize) -> String {
-    let from = source.char_indices().rev().nth(count * 4).map_or(0, |(at, _)| at);
-    let folded = Folded::of(&source[from..]).text;
+    let from = source.char_indices().rev().nth(count * 3).map_or(0, |(at, _)| at);
+    let mut folded = String::with_capacity(count * 12);
+    walk(&source[from..], |letter, _| folded.push(letter));
     let start = folded.char_indices().rev().nth(count - 1).map_or(0, |(at, _)| at);
-    folded[start..].to_owned()
+    folded.split_off(start)
 }
 
 /// What a character is in a folded line: nothing, one letter, rarely two.
 fn push(letters: &mut Vec<char>, character: char) {
     match character {
-        ':' | '：' | '=' | '＝' | '／' => letters.push(':'),
+        ':' | '：' | '=' | '＝' | '／' | '՝' => letters.push(':'),
         '©' | 'ⓒ' | 'Ⓒ' => letters.push('©'),
         // Nukta: written or not, the word is the same.
         '\u{93c}' | '\u{9bc}' => {}

@@ -106,7 +106,7 @@ pub(super) fn is_names(text: &str) -> bool {
     if words.is_empty() || words.len() > MAX_NAMES || dense > 16 || is_clause || ends_inside(text) {
         return false;
     }
-    let is_uncased = !text.chars().any(|c| c.is_uppercase() || c.is_lowercase());
+    let is_uncased = !text.chars().any(|c| c.is_uppercase() || is_small_letter(c));
     if is_uncased {
         return words.len() <= 6 && !is_sentence && !text.contains(['，', '。']);
     }
@@ -147,7 +147,7 @@ fn is_connector(word: &str) -> bool {
 fn is_proper(word: &str) -> bool {
     let word = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '@');
     let first = word.chars().find(|c| c.is_alphanumeric());
-    let is_small = first.is_some_and(char::is_lowercase);
+    let is_small = first.is_some_and(is_small_letter);
     let inside = word.trim_matches(|c: char| !c.is_alphanumeric());
     !is_small
         || word.starts_with('@')
@@ -178,7 +178,7 @@ pub(super) fn is_title(text: &str, is_behind_colon: bool) -> bool {
     let text = text.trim();
     let end = text.trim_end_matches(|c: char| !c.is_alphanumeric() && !is_stop(c));
     let first = text.chars().find(|c| c.is_alphanumeric());
-    let begins = first.is_none_or(|c| !c.is_lowercase());
+    let begins = first.is_none_or(|c| !is_small_letter(c));
     let is_short = text.chars().take(MAX_TITLE + 1).count() <= MAX_TITLE;
     let dense = text.chars().filter(|c| is_unspaced(*c)).count();
     let stops = end.ends_with(is_stop) && !text.ends_with("...");
@@ -194,6 +194,11 @@ pub(super) fn is_title(text: &str, is_behind_colon: bool) -> bool {
             && !text.contains([',', ';', '،', '、', '，', '；'])
             // Where letters have no case, a headline is told from a sentence by its length alone.
             && (first.is_none_or(char::is_uppercase) || fold::words(text) <= 9))
+}
+
+/// A letter in lower case, of a script that begins sentences with capitals: Georgian does not.
+fn is_small_letter(character: char) -> bool {
+    character.is_lowercase() && !('\u{10d0}'..='\u{10ff}').contains(&character)
 }
 
 fn is_stop(character: char) -> bool {

@@ -117,7 +117,7 @@ impl Table {
         let starts = prefixes(&start).filter_map(|key| self.by_start.get(key));
         let number = start.starts_with(char::is_numeric).then(|| self.by_start.get("#")).flatten();
         let ends = suffixes(&end).filter_map(|key| self.by_end.get(key));
-        let is_dense = start.chars().chain(end.chars()).any(|c| !is_spaced(c) && c != ':');
+        let is_dense = start.chars().chain(end.chars()).any(|c| c >= '\u{e00}');
         let open = (is_dense && source.len() < 240).then_some(&self.open);
         let mut candidates = starts.chain(number).chain(ends).chain(open).flatten().peekable();
         candidates.peek()?;
