@@ -211,6 +211,8 @@ struct Rounds<'a> {
     service: &'a Service,
     queue: pacer::Queue<FeedState>,
     running: JoinSet<(FeedState, Result<PollReport, writer::Error>)>,
+    /// The feeds claimed by these rounds, and the poll of each that runs.
+    held: HashMap<FeedId, Option<tokio::task::Id>>,
 }
 
 /// Whose manners count for a feed: its host's. A file has none, and is its own.
@@ -231,7 +233,17 @@ enum Wait {
 
 impl<'a> Rounds<'a> {
     fn new(service: &'a Service) -> Self {
-        Self { service, queue: pacer::Queue::default(), running: JoinSet::new() }
+        Self {
+            service,
+            queue: pacer::Queue::default(),
+            running: JoinSet::new(),
+            held: HashMap::new(),
+        }
+    }
+
+    /// The feeds that are claimed and will be polled, or are being polled.
+    fn held(&self) -> Vec<FeedId> {
+        self.held.keys().copied().collect()
     }
 
     /// How many feeds may be claimed now.
@@ -261,6 +273,7 @@ impl<'a> Rounds<'a> {
         let claimed = self.service.cx.writer.claim_due(claim, now()).await?;
         let ids = claimed.iter().map(|feed| feed.id).collect();
         for feed in claimed {
+            self.held.insert(feed.id, None);
             self.queue.push(&pace_key(&feed.effective_url), feed);
         }
         Ok(ids)
@@ -280,8 +293,12 @@ impl<'a> Rounds<'a> {
     }
 
     fn spawn(&mut self, feed: FeedState, slot: fetch::Slot) {
-        // A feed whose entry has just left the configuration is polled no more; its claim runs out.
-        let Some(settings) = self.service.settings_of(&feed) else { return };
+        // A feed whose entry has just left the configuration is polled no more; its claim is not renewed and runs out.
+        let Some(settings) = self.service.settings_of(&feed) else {
+            self.held.remove(&feed.id);
+            return;
+        };
+        let id = feed.id;
         let cx = self.service.cx.clone();
         let metrics = Arc::clone(&self.service.metrics);
         let span = tracing::info_span!("poll", feed.id = feed.id.0, feed.url = %feed.url);
@@ -293,16 +310,21 @@ impl<'a> Rounds<'a> {
             }
             (feed, report)
         };
-        self.running.spawn(work.instrument(span));
+        let task = self.running.spawn(work.instrument(span));
+        self.held.insert(id, Some(task.id()));
     }
 
     /// The next poll that ends; `None` if none runs.
     async fn ended(&mut self) -> Result<Option<FeedPoll>, writer::Error> {
         match self.running.join_next().await {
             None => Ok(None),
-            Some(Ok((feed, report))) => report.map(|report| Some(feed_poll(&feed, report))),
+            Some(Ok((feed, report))) => {
+                self.held.remove(&feed.id);
+                report.map(|report| Some(feed_poll(&feed, report)))
+            }
             // A poll's panic is a bug of ours; the feed's claim runs out and it is tried again.
             Some(Err(error)) => {
+                self.held.retain(|_, task| *task != Some(error.id()));
                 tracing::error!(%error, "a poll has panicked");
                 Ok(None)
             }

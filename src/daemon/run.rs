@@ -303,7 +303,8 @@ impl<'a> Loop<'a> {
         }
         if at >= self.next_renewal {
             let (by, until) = (Arc::clone(&self.service.by), now().plus_seconds(LEASE_SECONDS));
-            let renew = move |state: &mut writer::State| state.db.renew_claims(&by, until);
+            let held = self.rounds.held();
+            let renew = move |state: &mut writer::State| state.db.renew_claims(&by, &held, until);
             self.service.cx.writer.call(renew).await??;
             self.next_renewal = at + RENEW_EVERY;
         }

@@ -247,13 +247,20 @@ impl Database {
         })
     }
 
-    /// Lengthens the claims that this process holds.
-    pub fn renew_claims(&mut self, by: &str, until: Timestamp) -> Result<(), Error> {
+    /// Lengthens the claims of this process on `feeds`: those that it still means to poll. Any other one runs out.
+    pub fn renew_claims(
+        &mut self,
+        by: &str,
+        feeds: &[FeedId],
+        until: Timestamp,
+    ) -> Result<(), Error> {
         self.transaction(|db| {
             let mut statement = db.connection.prepare_cached(
-                "UPDATE feeds SET claimed_until = ?2 WHERE claimed_until IS NOT NULL AND claimed_by = ?1",
+                "UPDATE feeds SET claimed_until = ?3 WHERE id = ?2 AND claimed_until IS NOT NULL AND claimed_by = ?1",
             )?;
-            statement.execute(params![by, until])?;
+            for id in feeds {
+                statement.execute(params![by, id, until])?;
+            }
             Ok(())
         })
     }

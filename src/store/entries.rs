@@ -118,13 +118,6 @@ impl Database {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Whether the feed has any ledger row: if not, this is its first document.
-    pub(crate) fn has_entries(&self, feed: FeedId) -> Result<bool, Error> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT 1 FROM entries WHERE feed_id = ?1 LIMIT 1")?;
-        Ok(statement.exists([feed])?)
-    }
-
     /// Ledger rows of the feed with this guid, newest first.
     pub(crate) fn entries_by_guid(
         &self,

@@ -14,6 +14,9 @@ use crate::{
     schedule::{self, clock, moves},
 };
 
+/// No process claims a feed for longer.
+const LONGEST_CLAIM_SECONDS: i64 = 3_600;
+
 /// The word in `feeds.dedup_scope`.
 fn scope_word(scope: Scope) -> &'static str {
     match scope {
@@ -404,6 +407,11 @@ impl Database {
             db.connection.execute(
                 "UPDATE hosts SET retry_after_until = ?1 WHERE retry_after_until > ?1",
                 [longest],
+            )?;
+            // A claim lasts ten minutes; one that ends later was given by another clock, and its holder may be dead.
+            db.connection.execute(
+                "UPDATE feeds SET claimed_by = NULL, claimed_until = NULL WHERE claimed_until > ?1",
+                [now.plus_seconds(LONGEST_CLAIM_SECONDS)],
             )?;
             Ok(count)
         })

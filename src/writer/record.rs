@@ -213,7 +213,8 @@ fn record_listing(
 ) -> Result<Counts, Error> {
     let now = poll.ended_at;
     let before = state.db.listed(feed.id)?;
-    let is_first = before.is_empty() && !state.db.has_entries(feed.id)?;
+    // Not "the ledger is empty": a feed that lists nothing between two alarms has been read all the same.
+    let is_first = feed.schedule.last_success_at.is_none();
     let identified = identify(&state.db, feed, listing, &before)?;
     identified.judge_guids(feed);
     feed.title = listing.title.clone().or(feed.title.take());

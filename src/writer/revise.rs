@@ -3,6 +3,8 @@
 //! An article that was kept is never folded later, however it is edited. A copy that no longer holds becomes
 //! an article of its own; an article whose text a copy had lent returns to its own then.
 
+use std::borrow::Cow;
+
 use serde_json::json;
 
 use super::{
@@ -16,7 +18,7 @@ use super::{
 use crate::{
     dedup::{Scope, Side, Signature, Text, Verification, verify},
     digest::Arrival,
-    model::{Article, ArticleId, DuplicateId, FeedId, Fingerprint, TextId, Timestamp},
+    model::{Article, ArticleId, BodySource, DuplicateId, FeedId, Fingerprint, TextId, Timestamp},
     store::{
         Error,
         articles::{Folded, Kept, NewText, StoredText},
@@ -36,14 +38,32 @@ pub(super) fn revise_article(
     Ok(is_revised)
 }
 
+/// A page is asked for once: when its entry is listed again, changed or not, the feed's teaser does not take the place
+/// of the page's fuller text. The headline follows the feed.
+fn beside_page<'a>(arrival: &'a Arrival, current: &StoredText) -> Cow<'a, Arrival> {
+    let article = &arrival.article;
+    let is_teaser =
+        article.body_source == BodySource::Feed && article.word_count <= current.word_count;
+    if current.body_source != BodySource::Page.as_str() || !is_teaser {
+        return Cow::Borrowed(arrival);
+    }
+    Cow::Owned(Arrival::of(Article {
+        body: current.body.clone(),
+        word_count: current.word_count,
+        body_source: BodySource::Page,
+        ..article.clone()
+    }))
+}
+
 fn revise_text(
     state: &mut State,
     id: ArticleId,
     arrival: &Arrival,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let article = &arrival.article;
     let Some(current) = state.db.article_text(id)? else { return Ok(false) };
+    let arrival = &*beside_page(arrival, &current);
+    let article = &arrival.article;
     // An entry that has lost its text (a paywall, a broken template) does not take ours away.
     if article.body.is_empty() && !current.body.is_empty() {
         return Ok(false);
@@ -96,8 +116,9 @@ pub(super) fn revise_duplicate(
     options: &Options,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let article = &arrival.article;
     let Some(copy) = state.db.duplicate_text(id)? else { return Ok(false) };
+    let arrival = &*beside_page(arrival, &copy);
+    let article = &arrival.article;
     let before = (copy.title.as_str(), copy.body.as_str());
     let is_emptied = article.body.is_empty() && !copy.body.is_empty();
     let change = match classify(before, (&article.title, &article.body)) {

@@ -2,8 +2,10 @@
 
 use newsfold::{
     dedup::{Prefer, Scope},
-    model::FeedId,
-    writer::{Initial, Outcome},
+    digest::Arrival,
+    model::{BodySource, FeedId, Timestamp},
+    store::claims::{Claim, Mode},
+    writer::{self, Initial, Outcome},
 };
 
 use crate::desk::{Desk, Entry, story};
@@ -452,6 +454,73 @@ fn nothing_is_compared_beyond_the_window() {
     desk.poll(a, &[Entry::new("1", "Bridge opened", &text)]);
     desk.later(8 * 86_400);
     assert_eq!(desk.poll(b, &[Entry::new("2", "Bridge opened", &text)]).new, 1);
+}
+
+#[test]
+fn a_feed_that_was_empty_at_first_is_no_new_feed_when_it_speaks() {
+    let mut desk = Desk::new();
+    desk.initial(Initial::Count(0));
+    let feed = desk.feed("alarms");
+    assert_eq!(desk.poll(feed, &[]).new, 0);
+    let alarm = Entry::new("1", "Dam at Holm gives way", &story(1, 60));
+    assert_eq!(desk.poll(feed, &[alarm]).new, 1);
+}
+
+#[test]
+fn a_teaser_listed_again_does_not_replace_the_text_of_the_page() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let (page, teaser) = (story(1, 300), Entry::new("1", "Bridge opened", &story(2, 40)));
+    let mut poll = desk.listing(feed, std::slice::from_ref(&teaser));
+    let Outcome::Changed(listing) = &mut poll.outcome else { panic!("a listing") };
+    let mut article = listing.arrivals[0].article.clone();
+    article.body = page.clone();
+    article.word_count = 300;
+    article.body_source = BodySource::Page;
+    listing.arrivals[0] = Arrival::of(article);
+    desk.block_on(desk.writer().record(poll)).unwrap();
+
+    let edited = teaser.clone().saying(&story(3, 41));
+    assert_eq!(desk.poll(feed, &[edited]).revised, 0);
+    assert_eq!(desk.value("SELECT body FROM articles"), page);
+    let retitled = teaser.titled("Holm has a bridge").saying(&story(4, 42));
+    assert_eq!(desk.poll(feed, &[retitled]).revised, 1);
+    assert_eq!(desk.value("SELECT title || body_source FROM articles"), "Holm has a bridgepage");
+    assert_eq!(desk.value("SELECT body FROM articles"), page);
+    assert_eq!(desk.value("SELECT change FROM revisions"), "headline");
+}
+
+#[test]
+fn claims_of_another_clock_and_claims_that_nobody_means_to_keep_run_out() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let claim = move |state: &mut writer::State, now: Timestamp| {
+        let claim = Claim {
+            by: "once:1:1",
+            lease_seconds: 600,
+            limit: 9,
+            per_host_limit: 9,
+            mode: Mode::All,
+            feeds: None,
+        };
+        state.db.claim_due(&claim, now).unwrap().len()
+    };
+    let now = desk.now;
+    assert_eq!(desk.call(move |state| claim(state, now.plus_seconds(31_536_000))), 1);
+    assert_eq!(desk.call(move |state| claim(state, now)), 0, "held until next year");
+    desk.call(move |state| state.db.reanchor(now).unwrap());
+    assert_eq!(desk.call(move |state| claim(state, now)), 1);
+
+    // Only what is named is renewed.
+    let later = now.plus_seconds(500);
+    desk.call(move |state| {
+        state.db.renew_claims("once:1:1", &[], later.plus_seconds(600)).unwrap()
+    });
+    assert_eq!(desk.call(move |state| claim(state, now.plus_seconds(601))), 1);
+    desk.call(move |state| {
+        state.db.renew_claims("once:1:1", &[feed], now.plus_seconds(2_000)).unwrap();
+    });
+    assert_eq!(desk.call(move |state| claim(state, now.plus_seconds(1_900))), 0);
 }
 
 #[test]
