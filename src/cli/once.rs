@@ -56,6 +56,11 @@ async fn cycle(
         _ = interrupt.recv() => None,
     };
     let so_far = bar.finish();
+    if ended.is_some()
+        && let Err(error) = service.tidy(config.retention()).await
+    {
+        tracing::warn!(error = format!("{error:#}"), "old rows stay until next time");
+    }
     service.stop().await?;
     match ended {
         Some(report) => Ok(report?),

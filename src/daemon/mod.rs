@@ -1,6 +1,6 @@
 //! Drives polls: one round for `newsfold once`, rounds without end for `newsfold run`.
 //!
-//! A [`Rounds`] holds what both need: feeds are claimed in the database in batches, wait in a queue by host until their
+//! A `Rounds` holds what both need: feeds are claimed in the database in batches, wait in a queue by host until their
 //! host may be asked, and are polled side by side; what they bring goes through the one writer. The clock is read here
 //! and in the command line only.
 
@@ -34,6 +34,7 @@ use crate::{
         self, Database,
         claims::{Mode, Standing},
         feeds::FeedState,
+        retention::Retention,
     },
     writer::{self, OwnedClaim, PollReport, Writer},
 };
@@ -143,6 +144,22 @@ impl Service {
         Ok(self.cx.writer.call(find).await??)
     }
 
+    /// Removes what has had its time, a bounded part of it: where `once` is all that ever runs, nobody else does.
+    ///
+    /// # Errors
+    ///
+    /// The database failed, or somebody else holds its lock.
+    pub async fn tidy(&self, retention: Retention) -> anyhow::Result<()> {
+        for _ in 0..MAX_TIDY_BATCHES {
+            let removed =
+                self.cx.writer.call(move |state| state.db.remove_some(&retention, now())).await??;
+            if !removed.any() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Ends: gives back claims, lets the writer drain, closes the database.
     pub async fn stop(self) -> anyhow::Result<()> {
         let by = Arc::clone(&self.by);
@@ -158,6 +175,9 @@ impl Service {
         Ok(())
     }
 }
+
+/// Batches of old rows that `once` removes at its end: about a second's work.
+const MAX_TIDY_BATCHES: usize = 50;
 
 fn take_up(db: &mut Database, config: &Config, spread: bool, now: Timestamp) -> anyhow::Result<()> {
     let rows: Vec<_> = config.feeds.iter().map(config::Feed::row).collect();

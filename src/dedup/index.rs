@@ -3,7 +3,7 @@
 //! In: signatures of texts as they are judged. Out: for a new signature, the texts worth reading, best first, a
 //! bounded number of them. Three roads lead to a candidate: a fingerprint at a small distance (at distance 3 and
 //! below, one of its four 16-bit bands is equal), shared passages, the same headline. It only proposes;
-//! [`super::verify`] decides.
+//! [`super::verify()`] decides.
 //!
 //! It is a cache of the database: rows come in the order of their ids, can be cut back to an id when a transaction
 //! rolls back, and leave at the front when the window moves on. It stays exact while it is a cache: whatever it

@@ -1,7 +1,7 @@
 //! One story from another: which texts are copies of one that is already kept.
 //!
 //! Two pure calls. [`Index::candidates`] answers which texts may be meant, by fingerprint, passages and
-//! headline; [`verify`] reads two texts and decides, with its evidence. The caller brings the texts: the writer
+//! headline; [`verify()`] reads two texts and decides, with its evidence. The caller brings the texts: the writer
 //! from the database, [`Engine`] from memory. docs/duplicates.md states the rule and measures it.
 
 pub mod engine;

@@ -1,7 +1,7 @@
 //! Step 1: one conditional GET for one feed or page, redirects and all.
 //!
 //! In: a URL, the validators of an earlier answer, the feed's access settings. Out: a [`Fetched`], whose body is still
-//! compressed ([`decode`] undoes that where there is time for it), or an [`Error`] with a stable word.
+//! compressed ([`decode()`] undoes that where there is time for it), or an [`Error`] with a stable word.
 //!
 //! Promises: never an address on a private network unless allowed, at any hop; never more bytes than the limits;
 //! never later than the deadlines; never a credential or a validator to a host or URL that it does not belong to; never
@@ -191,7 +191,7 @@ pub struct Hop {
 pub struct Received {
     /// At most `max_body` bytes.
     pub bytes: Vec<u8>,
-    /// Content-Encoding, for [`decode`].
+    /// Content-Encoding, for [`decode()`].
     pub encoding: Option<String>,
     /// Content-Type, whole.
     pub content_type: Option<String>,
@@ -200,11 +200,11 @@ pub struct Received {
 }
 
 impl Received {
-    /// Takes the bytes and undoes their encoding ([`decode`]). CPU work: not for an async thread.
+    /// Takes the bytes and undoes their encoding ([`decode()`]). CPU work: not for an async thread.
     ///
     /// # Errors
     ///
-    /// As [`decode`].
+    /// As [`decode()`].
     pub fn decode(self, limit: u64) -> Result<Vec<u8>, Error> {
         let Self { bytes, encoding, budget, .. } = self;
         let decoded = decode(bytes, encoding.as_deref(), limit);

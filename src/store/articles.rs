@@ -111,14 +111,6 @@ pub struct EarlierText {
 }
 
 impl Database {
-    /// The next number of `articles.change_id`: never given twice.
-    fn next_change(&self) -> Result<i64, Error> {
-        let mut statement = self.connection.prepare_cached(
-            "UPDATE counters SET value = value + 1 WHERE name = 'change_id' RETURNING value",
-        )?;
-        Ok(statement.query_row([], |row| row.get(0))?)
-    }
-
     /// Stores an article.
     pub(crate) fn insert_article(
         &self,
@@ -155,7 +147,7 @@ impl Database {
             json_object(&article.extras),
             kept.evidence.to_string(),
         ])?);
-        self.index_text(id)?;
+        self.index_text(id);
         Ok(id)
     }
 
@@ -251,7 +243,7 @@ impl Database {
             ArticleId(statement.insert(params![id, self.next_change()?, evidence.to_string()])?);
         self.point_entries(id, article)?;
         self.connection.prepare_cached("DELETE FROM duplicates WHERE id = ?1")?.execute([id])?;
-        self.index_text(article)?;
+        self.index_text(article);
         Ok(article)
     }
 
@@ -312,7 +304,8 @@ impl Database {
             ":body_source": new.body_source, ":text_from": new.text_from,
             ":fingerprint": new.fingerprint, ":text_id": new.text_id, ":change_id": change_id,
         })?;
-        self.index_text(id)
+        self.index_text(id);
+        Ok(())
     }
 
     /// Records an edit of an article's own text while a fuller copy's text stands in its place.
@@ -435,25 +428,6 @@ impl Database {
              WHERE article_id = ?1 AND feed_id = ?2 AND (guid = ?3 OR url = ?4)",
         )?;
         Ok(statement.exists(params![article, feed, guid, url])?)
-    }
-
-    /// Puts an article's words into the full-text index, as `[store] search` says.
-    fn index_text(&self, id: ArticleId) -> Result<(), Error> {
-        let mut statement = self.connection.prepare_cached(
-            "INSERT INTO article_fts (rowid, title, body) SELECT id, title, body FROM article_text WHERE id = ?1",
-        )?;
-        statement.execute([id])?;
-        Ok(())
-    }
-
-    /// Takes them out again: before the text changes, since an external-content index must be told the words.
-    pub(super) fn unindex_text(&self, id: ArticleId) -> Result<(), Error> {
-        let mut statement = self.connection.prepare_cached(
-            "INSERT INTO article_fts (article_fts, rowid, title, body)
-             SELECT 'delete', id, title, body FROM article_text WHERE id = ?1",
-        )?;
-        statement.execute([id])?;
-        Ok(())
     }
 }
 

@@ -60,7 +60,7 @@ impl Database {
     }
 
     /// Line hashes of the feed's last kept articles, newest last.
-    pub(crate) fn recent_lines(&self, feed: FeedId) -> Result<Vec<HashSet<u64>>, Error> {
+    pub(crate) fn recent_lines(&self, feed: FeedId) -> Result<Vec<Vec<u64>>, Error> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT lines FROM furniture_recent WHERE feed_id = ?1")?;
@@ -69,11 +69,7 @@ impl Database {
     }
 
     /// Replaces them; older ones than the last [`RECENT_ARTICLES`] are left out.
-    pub(crate) fn store_recent_lines(
-        &self,
-        feed: FeedId,
-        sets: &[HashSet<u64>],
-    ) -> Result<(), Error> {
+    pub(crate) fn store_recent_lines(&self, feed: FeedId, sets: &[Vec<u64>]) -> Result<(), Error> {
         let mut statement = self.connection.prepare_cached(
             "INSERT INTO furniture_recent (feed_id, lines) VALUES (?1, ?2)
              ON CONFLICT (feed_id) DO UPDATE SET lines = excluded.lines",
@@ -84,7 +80,7 @@ impl Database {
     }
 }
 
-fn encode(sets: &[HashSet<u64>]) -> Vec<u8> {
+fn encode(sets: &[Vec<u64>]) -> Vec<u8> {
     let mut blob = Vec::with_capacity(sets.iter().map(|set| 4 + 8 * set.len()).sum());
     for set in sets {
         let count = set.len().min(MAX_LINES);
@@ -95,7 +91,7 @@ fn encode(sets: &[HashSet<u64>]) -> Vec<u8> {
 }
 
 /// A blob that somebody cut gives what is whole in it.
-fn decode(mut blob: &[u8]) -> Vec<HashSet<u64>> {
+fn decode(mut blob: &[u8]) -> Vec<Vec<u64>> {
     let mut sets = Vec::new();
     while let Some((count, rest)) = blob.split_first_chunk::<4>() {
         let bytes = rest.len().min(8 * u32::from_le_bytes(*count) as usize);
@@ -112,7 +108,7 @@ mod tests {
 
     #[test]
     fn line_hashes_survive_the_database() {
-        let sets = vec![HashSet::from([1, u64::MAX]), HashSet::new(), HashSet::from([7])];
+        let sets = vec![vec![1, u64::MAX], Vec::new(), vec![7]];
         let blob = encode(&sets);
         assert_eq!(decode(&blob), sets);
         assert_eq!(decode(&blob[..blob.len() - 3]).len(), 3);

@@ -16,7 +16,8 @@ use crate::{
 
 /// What a feed repeats, with what this poll adds to it.
 pub(super) struct Lines {
-    recent: Vec<HashSet<u64>>,
+    /// Lines of the last kept articles, newest last; in each article a line once.
+    recent: Vec<Vec<u64>>,
     counts: HashMap<u64, u32>,
     changed: HashSet<u64>,
     has_news: bool,
@@ -36,21 +37,38 @@ impl Lines {
     /// Takes in a kept article. Returns whether a line has become furniture by it.
     pub(super) fn take_in(&mut self, lines: &[u64]) -> bool {
         let new: HashSet<u64> = lines.iter().copied().collect();
-        let counts = &self.counts;
-        let learned =
-            learn(std::slice::from_ref(&new), &self.recent, &|hash| counts.get(&hash).copied());
+        let mut sorted: Vec<u64> = new.iter().copied().collect();
+        sorted.sort_unstable();
+        let standing = self.standing_in_recent(&sorted);
+        let counted = |hash: u64| {
+            let stored = self.counts.get(&hash).copied();
+            stored.or_else(|| Some(standing[sorted.binary_search(&hash).ok()?]))
+        };
+        let learned = learn(std::slice::from_ref(&new), &[], &counted);
         let mut is_furniture_new = false;
         for (hash, count) in learned {
             is_furniture_new |= count == LEARNED_AFTER;
             self.counts.insert(hash, count);
             self.changed.insert(hash);
         }
-        self.recent.push(new);
-        self.has_news = true;
+        self.recent.push(sorted);
         if self.recent.len() > RECENT_ARTICLES {
             self.recent.remove(0);
         }
+        self.has_news = true;
         is_furniture_new
+    }
+
+    /// In how many of the recent articles each of some sorted lines stands. All recent lines are looked for
+    /// among the few new ones: sets of all of them took 30 us a poll to build.
+    fn standing_in_recent(&self, sorted: &[u64]) -> Vec<u32> {
+        let mut standing = vec![0; sorted.len()];
+        for line in self.recent.iter().flatten() {
+            if let Ok(at) = sorted.binary_search(line) {
+                standing[at] += 1;
+            }
+        }
+        standing
     }
 
     /// The lines that are furniture by now.

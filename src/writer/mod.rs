@@ -1,9 +1,9 @@
 //! The one thread that judges and writes.
 //!
 //! In: polls as they ended, over a bounded queue. Out: a report each, once it is on disk. The polls that wait
-//! are folded into one transaction, a savepoint each, so that one `fsync` serves many; commit order is the
-//! order of truth. A poll that cannot be written is undone alone; one whose lock is held by somebody else
-//! waits, and is not lost.
+//! are folded into one transaction, so that one `fsync` serves many; commit order is the order of truth. Where
+//! that fails each gets its own, so that a poll that cannot be written is undone alone; one whose lock is held by
+//! somebody else waits, and is not lost.
 
 mod change;
 
@@ -257,28 +257,22 @@ impl Line {
         self.progress.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One transaction for the whole group.
+    /// One transaction for the whole group. If anything in it fails, all is undone and each poll gets a
+    /// transaction of its own: that is rare, and a savepoint for each made full-text rows twice as dear.
     fn write(&mut self, group: Waiting) {
-        let now = group.iter().map(|(poll, _)| poll.ended_at).max().unwrap_or(Timestamp::MIN);
-        let mark = match self.begin(now) {
-            Ok(mark) => mark,
-            Err(error) => return refuse_all(group, Error::Store(error)),
-        };
-        let reports: Vec<Result<PollReport, Error>> = group
-            .iter()
-            .map(|(poll, _)| {
-                self.note_progress();
-                self.record_alone(poll).map_err(Error::Store)
-            })
-            .collect();
-        if let Err(error) = self.state.db.commit() {
-            let undone = self.state.db.rollback();
-            self.state.cut_back(mark);
-            return refuse_all(group, Error::Store(undone.err().unwrap_or(error)));
+        if let [_, _, ..] = &group[..] {
+            let polls: Vec<&Poll> = group.iter().map(|(poll, _)| &**poll).collect();
+            match self.record(&polls) {
+                Ok(reports) => return answer_all(group, reports),
+                Err(error) if error.is_busy() || matches!(error, store::Error::Replaced { .. }) => {
+                    return refuse_all(group, Error::Store(error));
+                }
+                Err(_) => {}
+            }
         }
-        for ((_, reply), report) in group.into_iter().zip(reports) {
+        for (poll, reply) in group {
             // A caller that was dropped does not wait for it.
-            let _ = reply.send(report);
+            let _ = reply.send(self.record_alone(&poll).map_err(Error::Store));
         }
     }
 
@@ -300,10 +294,10 @@ impl Line {
         }
     }
 
-    /// One poll under its own savepoint. Where the rows themselves are refused, the poll is recorded as
+    /// One poll in a transaction of its own. Where the rows themselves are refused, the poll is recorded as
     /// failed: the feed must not be tried in vain for ever.
     fn record_alone(&mut self, poll: &Poll) -> Result<PollReport, store::Error> {
-        match self.try_record(poll) {
+        let reports = match self.record(&[poll]) {
             Err(error) if error.is_refusal() => {
                 let message = std::error::Error::source(&error)
                     .map_or(error.to_string(), ToString::to_string);
@@ -314,24 +308,38 @@ impl Line {
                 );
                 let outcome =
                     Outcome::Failed { kind: NOT_STORED.to_owned(), message, is_soft: true };
-                self.try_record(&poll.with_outcome(outcome))
+                self.record(&[&poll.with_outcome(outcome)])
             }
             done => done,
-        }
+        };
+        reports.map(|mut reports| reports.remove(0))
     }
 
-    fn try_record(&mut self, poll: &Poll) -> Result<PollReport, store::Error> {
-        let mark = self.state.mark();
-        self.state.db.mark()?;
-        match record::record(&mut self.state, poll) {
-            Ok(report) => self.state.db.release_mark().map(|()| report),
-            Err(error) => {
-                // After an error that ended the transaction there is no savepoint left to return to.
-                let undone = self.state.db.rollback_to_mark();
-                self.state.cut_back(mark);
-                undone.and(Err(error))
-            }
+    /// Judges and writes polls in one transaction: a report for each, or nothing done.
+    fn record(&mut self, polls: &[&Poll]) -> Result<Vec<PollReport>, store::Error> {
+        let now = polls.iter().map(|poll| poll.ended_at).max().unwrap_or(Timestamp::MIN);
+        let mark = self.begin(now)?;
+        let reports: Result<Vec<PollReport>, store::Error> = polls
+            .iter()
+            .map(|poll| {
+                self.note_progress();
+                record::record(&mut self.state, poll)
+            })
+            .collect();
+        let done = reports.and_then(|reports| self.state.db.commit().map(|()| reports));
+        if done.is_err() {
+            let undone = self.state.db.rollback();
+            self.state.cut_back(mark);
+            undone?;
         }
+        done
+    }
+}
+
+fn answer_all(group: Waiting, reports: Vec<PollReport>) {
+    for ((_, reply), report) in group.into_iter().zip(reports) {
+        // A caller that was dropped does not wait for it.
+        let _ = reply.send(Ok(report));
     }
 }
 

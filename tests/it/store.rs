@@ -14,7 +14,10 @@ use newsfold::{
     writer::Outcome,
 };
 
-use crate::desk::{Desk, Entry, rows, story};
+use crate::{
+    desk::{Desk, Entry, rows, story},
+    support::program::{Program, rss},
+};
 
 fn source_of(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(String::new, ToString::to_string)
@@ -496,4 +499,24 @@ fn scopes_are_words_of_the_schema() {
         assert_eq!(state.dedup_scope, scope);
     }
     assert_eq!(desk.rows("SELECT dedup_scope FROM feeds"), ["all", "feed", "off"]);
+}
+
+#[test]
+fn once_removes_what_has_had_its_time() {
+    let program = Program::new()
+        .settings("keep_polls = \"1d\"")
+        .feed("a.xml", &rss("a", &[("Harbour reopens", "The harbour reopened on Monday.")]));
+    program.run(&["once"]).expect(0);
+    assert_eq!(program.sqlite("SELECT count(*) FROM polls"), ["1"]);
+    let connection = rusqlite::Connection::open_with_flags(
+        program.database(),
+        rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE,
+    );
+    connection
+        .unwrap()
+        .execute("UPDATE polls SET started_at = '2020-01-01T00:00:00Z'", [])
+        .unwrap();
+    program.run(&["once"]).expect(0);
+    assert_eq!(program.sqlite("SELECT count(*) FROM polls"), ["0"]);
+    assert_eq!(program.sqlite("SELECT count(*) FROM articles"), ["1"]);
 }

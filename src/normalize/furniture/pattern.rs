@@ -3,7 +3,7 @@
 //! A table line is `kind language: pattern; pattern`. In a pattern words stand for themselves; `(a|b|)` is one of
 //! these, `#` a number, `*` anything, `~` names, `@` anything with a channel in it (Facebook, e-mail), `%` with a
 //! newsletter, `^` with an app. A pattern is compared with a whole line. What it leaves open has guards of its own:
-//! see [`guards`](super::guards). Candidates are found by their first or last letters, so that an ordinary
+//! see `guards`. Candidates are found by their first or last letters, so that an ordinary
 //! paragraph costs two look-ups.
 
 use std::{cell::Cell, collections::HashMap};
