@@ -93,6 +93,7 @@ pub(super) fn cut(
         if state(lines) == before {
             break;
         }
+        wrap::dedent(lines);
         wrap::unwrap(lines);
     }
     fuller

@@ -80,9 +80,9 @@ fn is_pictograph(character: char) -> bool {
     matches!(character, '\u{2190}'..='\u{2bff}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}')
 }
 
-/// Letters written from right to left.
+/// Letters written from right to left, and their points.
 pub(super) fn is_right_to_left(character: char) -> bool {
-    matches!(character, '\u{5d0}'..='\u{61b}' | '\u{620}'..='\u{65f}' | '\u{66e}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdcf}' | '\u{fe70}'..='\u{fefc}')
+    matches!(character, '\u{591}'..='\u{61b}' | '\u{620}'..='\u{65f}' | '\u{66e}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdcf}' | '\u{fe70}'..='\u{fefc}')
 }
 
 /// Whether a script is written without spaces between words.

@@ -164,7 +164,8 @@ impl Builder {
 
     /// Adds one character of any kind.
     pub(super) fn character(&mut self, character: char) {
-        match fate(character, self.before) {
+        let before = self.before.filter(|_| self.is_inside_line());
+        match fate(character, before) {
             Fate::Keep(kept) => self.run(kept.encode_utf8(&mut [0; 4])),
             Fate::Space if character == '\t' && self.keeps_lines => self.spaces(4),
             Fate::Space => self.spaces(1),
