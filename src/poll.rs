@@ -21,6 +21,9 @@ use crate::{
 
 /// How the exchange and the reading went: all that is left of a poll when it is handed over.
 struct Ended {
+    /// When the answer, or the failure, was there: one instant for all that the poll brings, so that a date clamped to
+    /// first seen is first seen.
+    at: Timestamp,
     http_status: Option<u16>,
     body_bytes: u64,
     outcome: Outcome,
@@ -53,14 +56,14 @@ pub async fn poll(
     };
     let mut ended = match cx.fetcher.fetch(request).await {
         Ok(fetched) => answered(cx, feed, settings, fetched).await?,
-        Err(error) => failed(&error, settings, started_at),
+        Err(error) => failed(&error, settings, (cx.clock)()),
     };
     ended.response.is_full_get = validators.is_none();
     cx.writer
         .record(Poll {
             feed_id: feed.id,
             started_at,
-            ended_at: (cx.clock)(),
+            ended_at: ended.at,
             duration_ms: milliseconds(clock.elapsed()),
             http_status: ended.http_status,
             body_bytes: ended.body_bytes,
@@ -106,7 +109,7 @@ async fn answered(
         response.validators = Some(validators.map(from_fetch).unwrap_or_default());
         response.moved = moved(feed, settings, &chain, &final_url, now);
     }
-    Ok(Ended { http_status: status, body_bytes, outcome, response })
+    Ok(Ended { at: now, http_status: status, body_bytes, outcome, response })
 }
 
 /// Decompresses and digests a document on a worker thread. A panic in there costs this one poll.
@@ -176,7 +179,7 @@ fn failed(error: &fetch::Error, settings: &Settings, now: Timestamp) -> Ended {
             .map(|(origin, seconds)| (origin, now.plus_seconds(i64::from(seconds)))),
         ..Response::default()
     };
-    Ended { http_status, body_bytes: 0, outcome, response }
+    Ended { at: now, http_status, body_bytes: 0, outcome, response }
 }
 
 fn moved(
