@@ -39,7 +39,7 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
@@ -312,7 +312,7 @@ fn set_up_for_writing(connection: &Connection, options: &Options) -> rusqlite::R
     // An article of usual length fills most of a page of 4 kB; with 8 kB and a checkpoint each 16 MB a poll with
     // one new article took a fifth less. Only a new file takes up the size of its pages.
     connection.pragma_update(None, "page_size", 8_192)?;
-    connection.pragma_update(None, "journal_mode", "wal")?;
+    switch_to_wal(connection, options.busy_timeout)?;
     connection.pragma_update(None, "wal_autocheckpoint", 2_000)?;
     // NORMAL lost acknowledged commits in a power cut, FULL none (docs/decisions/0002-one-writer.md).
     connection.pragma_update(None, "synchronous", "full")?;
@@ -321,6 +321,22 @@ fn set_up_for_writing(connection: &Connection, options: &Options) -> rusqlite::R
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     keep_wal(connection)?;
     connection.busy_timeout(options.busy_timeout)
+}
+
+/// Where two processes make one new file a WAL database at once, SQLite tells one of them that the file is locked without
+/// waiting: both hold a read lock that they want to turn into more.
+fn switch_to_wal(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    let until = Instant::now() + patience;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(error)
+                if error.sqlite_error_code().is_some_and(is_lock) && Instant::now() < until =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Leaves the write-ahead log in place after a clean stop: a reader without write permission cannot create
