@@ -245,7 +245,9 @@ impl<'a> Loop<'a> {
             let wake = self.put_off_if_busy(turned)?;
             tokio::select! {
                 ended = self.rounds.ended(), if !self.rounds.running.is_empty() => {
-                    ended?;
+                    // A poll that could not be written is made again when its claim has run out.
+                    let ended = ended.map(|_| Instant::now()).map_err(Into::into);
+                    self.put_off_if_busy(ended)?;
                     // Its feed may be due again before any that was looked for when it was claimed.
                     self.next_claim = self.next_claim.min(Instant::now() + CLAIM_SOON);
                     self.next_status = self.next_status.min(Instant::now() + STATUS_SOON);
