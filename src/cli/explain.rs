@@ -166,9 +166,10 @@ fn folded(copy: &FullDuplicate, article: &FullArticle) -> String {
 /// `article 7` or `d12, a copy of article 7`, and how it was found.
 fn target(comparison: &Value) -> String {
     let article = &comparison["article"];
-    let which = match comparison["copy"].as_str() {
-        Some(copy) => format!("{copy}, a copy of article {article}"),
-        None => format!("article {article}"),
+    let which = match (comparison["copy"].as_str(), comparison["revision"].as_u64()) {
+        (Some(copy), _) => format!("{copy}, a copy of article {article}"),
+        (None, Some(_)) => format!("the earlier text of article {article}"),
+        (None, None) => format!("article {article}"),
     };
     match comparison["via"].as_str() {
         Some(via) => format!("{which}, found by {via}"),
@@ -177,7 +178,7 @@ fn target(comparison: &Value) -> String {
 }
 
 fn comparison_tree(comparison: &Value) -> String {
-    let mut all = without(comparison, &["article", "copy", "via", "evidence"]);
+    let mut all = without(comparison, &["article", "copy", "revision", "via", "evidence"]);
     if let (Some(all), Some(evidence)) = (all.as_object_mut(), comparison["evidence"].as_object()) {
         all.extend(evidence.clone());
     }

@@ -39,6 +39,8 @@ pub struct Folded<'a> {
 pub struct StoredText {
     pub article_id: ArticleId,
     pub duplicate_id: Option<DuplicateId>,
+    /// Set where it is an earlier text of the article, which a fuller copy's has replaced.
+    pub revision: Option<u32>,
     pub feed_id: FeedId,
     pub guid: Option<String>,
     pub url: Option<String>,
@@ -63,21 +65,27 @@ impl StoredText {
         Ok(Self {
             article_id: row.get(0)?,
             duplicate_id: row.get(1)?,
-            feed_id: row.get(2)?,
-            guid: row.get(3)?,
-            url: row.get(4)?,
-            title: row.get(5)?,
-            body: row.get(6)?,
-            summary: row.get(7)?,
-            author: row.get(8)?,
-            language: row.get(9)?,
-            published_at: row.get(10)?,
-            first_seen_at: row.get(11)?,
-            word_count: row.get(12)?,
-            body_source: row.get(13)?,
-            text_id: row.get(14)?,
-            fingerprint: row.get(15)?,
+            revision: row.get(2)?,
+            feed_id: row.get(3)?,
+            guid: row.get(4)?,
+            url: row.get(5)?,
+            title: row.get(6)?,
+            body: row.get(7)?,
+            summary: row.get(8)?,
+            author: row.get(9)?,
+            language: row.get(10)?,
+            published_at: row.get(11)?,
+            first_seen_at: row.get(12)?,
+            word_count: row.get(13)?,
+            body_source: row.get(14)?,
+            text_id: row.get(15)?,
+            fingerprint: row.get(16)?,
         })
+    }
+
+    /// Whether this is what the article shows now.
+    pub fn is_kept(&self) -> bool {
+        self.duplicate_id.is_none() && self.revision.is_none()
     }
 }
 
@@ -284,8 +292,9 @@ impl Database {
         self.connection
             .prepare_cached(
                 "INSERT INTO revisions (article_id, revision, replaced_at, change, body_source, title, author,
-                    language, word_count, summary, body)
-                 SELECT id, revision, ?2, ?3, body_source, title, author, language, word_count, summary, body
+                    language, word_count, summary, body, text_id)
+                 SELECT id, revision, ?2, ?3, body_source, title, author, language, word_count, summary, body,
+                    CASE WHEN ?3 = 'fuller' AND body_source <> 'copy' THEN text_id END
                  FROM articles WHERE id = ?1",
             )?
             .execute(params![id, now, change])?;
@@ -358,30 +367,65 @@ impl Database {
         Ok(found.optional()?)
     }
 
-    /// The article whose text this is now.
-    pub(crate) fn article_of_text(&self, text: TextId) -> Result<Option<StoredText>, Error> {
-        self.text_where("SELECT id, NULL,", "FROM articles WHERE text_id = ?1", text.0)
-    }
-
-    /// The copy whose text this is now.
-    pub(crate) fn duplicate_of_text(&self, text: TextId) -> Result<Option<StoredText>, Error> {
-        self.text_where("SELECT article_id, id,", "FROM duplicates WHERE text_id = ?1", text.0)
+    /// Whose text this is: an article's, a copy's, or the one that an article had until a fuller copy's took its
+    /// place. `None` where nobody has it any more.
+    pub(crate) fn text(&self, text: TextId) -> Result<Option<StoredText>, Error> {
+        for (ids, from) in [
+            ("id, NULL, NULL", "articles WHERE text_id = ?1"),
+            ("article_id, id, NULL", "duplicates WHERE text_id = ?1"),
+        ] {
+            if let Some(found) = self.text_where(ids, from, [text.0])? {
+                return Ok(Some(found));
+            }
+        }
+        self.earlier_text_where("r.text_id = ?1", [text.0])
     }
 
     /// One article's text.
     pub(crate) fn article_text(&self, id: ArticleId) -> Result<Option<StoredText>, Error> {
-        self.text_where("SELECT id, NULL,", "FROM articles WHERE id = ?1", id.0)
+        self.text_where("id, NULL, NULL", "articles WHERE id = ?1", [id.0])
     }
 
     /// One copy's text.
     pub(crate) fn duplicate_text(&self, id: DuplicateId) -> Result<Option<StoredText>, Error> {
-        self.text_where("SELECT article_id, id,", "FROM duplicates WHERE id = ?1", id.0)
+        self.text_where("article_id, id, NULL", "duplicates WHERE id = ?1", [id.0])
     }
 
-    fn text_where(&self, ids: &str, from: &str, key: i64) -> Result<Option<StoredText>, Error> {
+    /// An earlier text of an article, while it is in the duplicate index.
+    pub(crate) fn earlier_text(
+        &self,
+        id: ArticleId,
+        revision: u32,
+    ) -> Result<Option<StoredText>, Error> {
+        self.earlier_text_where("r.article_id = ?1 AND r.revision = ?2", (id.0, revision))
+    }
+
+    fn earlier_text_where(
+        &self,
+        condition: &str,
+        key: impl rusqlite::Params,
+    ) -> Result<Option<StoredText>, Error> {
+        // `fingerprints` has it as a signed number, everybody else as 16 hex digits.
+        let from = format!(
+            "(SELECT r.article_id, r.revision, a.feed_id, a.guid, a.url, r.title, r.body, r.summary, r.author,
+                r.language, a.published_at, a.first_seen_at, r.word_count, r.body_source, r.text_id,
+                printf('%016x', f.fingerprint) AS fingerprint
+              FROM revisions AS r JOIN articles AS a ON a.id = r.article_id
+                JOIN fingerprints AS f ON f.id = r.text_id
+              WHERE {condition})"
+        );
+        self.text_where("article_id, NULL, revision", &from, key)
+    }
+
+    fn text_where(
+        &self,
+        ids: &str,
+        from: &str,
+        key: impl rusqlite::Params,
+    ) -> Result<Option<StoredText>, Error> {
         let mut statement =
-            self.connection.prepare_cached(&format!("{ids} {TEXT_COLUMNS} {from}"))?;
-        Ok(statement.query_row([key], StoredText::from_row).optional()?)
+            self.connection.prepare_cached(&format!("SELECT {ids}, {TEXT_COLUMNS} FROM {from}"))?;
+        Ok(statement.query_row(key, StoredText::from_row).optional()?)
     }
 
     /// The copy whose text stands in the article, if one has taken over.

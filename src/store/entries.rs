@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
 use super::{
     Database, Error,
@@ -57,6 +57,7 @@ pub struct LedgerEntry {
     pub holds: Holds,
     pub guid: Option<String>,
     pub url: Option<String>,
+    pub published_at: Option<Timestamp>,
 }
 
 /// What the ledger is told of an entry.
@@ -67,9 +68,11 @@ pub struct Keys<'a> {
     pub url: Option<&'a str>,
     pub raw_hash: u64,
     pub content_hash: u64,
+    pub published_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "id, raw_hash, content_hash, article_id, duplicate_id, guid, url";
+const COLUMNS: &str =
+    "id, raw_hash, content_hash, article_id, duplicate_id, guid, url, published_at";
 
 fn entry_from_row(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
     let holds = match (row.get(3)?, row.get(4)?) {
@@ -84,6 +87,7 @@ fn entry_from_row(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
         holds,
         guid: row.get(5)?,
         url: row.get(6)?,
+        published_at: row.get(7)?,
     })
 }
 
@@ -185,23 +189,6 @@ impl Database {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The published date of what an entry holds; `None` if it holds nothing or no date was given.
-    pub(crate) fn entry_published_at(&self, holds: Holds) -> Result<Option<Timestamp>, Error> {
-        let (sql, id) = match holds {
-            Holds::Article(id) => (
-                "SELECT published_at FROM articles WHERE id = ?1 AND published_source <> 'clamped'",
-                id.0,
-            ),
-            Holds::Duplicate(id) => (
-                "SELECT published_at FROM duplicates WHERE id = ?1 AND published_source <> 'clamped'",
-                id.0,
-            ),
-            Holds::Nothing => return Ok(None),
-        };
-        let mut statement = self.connection.prepare_cached(sql)?;
-        Ok(statement.query_row([id], |row| row.get(0)).optional()?.flatten())
-    }
-
     /// Writes a new entry into the ledger.
     pub(crate) fn insert_entry(
         &self,
@@ -213,8 +200,8 @@ impl Database {
         let (article_id, duplicate_id) = holds.columns();
         let mut statement = self.connection.prepare_cached(
             "INSERT INTO entries (feed_id, guid, url, raw_hash, content_hash, article_id, duplicate_id,
-                                  last_listed_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                                  last_listed_at, published_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?;
         let id = statement.insert(params![
             feed,
@@ -224,7 +211,8 @@ impl Database {
             from_hash(keys.content_hash),
             article_id,
             duplicate_id,
-            now
+            now,
+            keys.published_at
         ])?;
         Ok(EntryId(id))
     }
@@ -238,7 +226,7 @@ impl Database {
     ) -> Result<(), Error> {
         let mut statement = self.connection.prepare_cached(
             "UPDATE entries SET guid = coalesce(?2, guid), url = coalesce(?3, url), raw_hash = ?4,
-                content_hash = ?5, listed = 1, last_listed_at = ?6
+                content_hash = ?5, listed = 1, last_listed_at = ?6, published_at = coalesce(?7, published_at)
              WHERE id = ?1",
         )?;
         statement.execute(params![
@@ -247,8 +235,18 @@ impl Database {
             keys.url,
             from_hash(keys.raw_hash),
             from_hash(keys.content_hash),
-            now
+            now,
+            keys.published_at
         ])?;
+        Ok(())
+    }
+
+    /// Notes what has become of an entry that held nothing.
+    pub(crate) fn fill_entry(&self, id: EntryId, holds: Holds) -> Result<(), Error> {
+        let (article_id, duplicate_id) = holds.columns();
+        self.connection
+            .prepare_cached("UPDATE entries SET article_id = ?2, duplicate_id = ?3 WHERE id = ?1")?
+            .execute(params![id.0, article_id, duplicate_id])?;
         Ok(())
     }
 

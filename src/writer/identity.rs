@@ -214,7 +214,7 @@ impl<'a> Search<'a> {
             let article = &arrival.article;
             let has_keys = article.url.is_some() || (is_trusted && article.guid.is_some());
             for row in self.db.entries_by_content(self.feed, article.content_hash)? {
-                let dates = (self.db.entry_published_at(row.holds)?, date_of(article));
+                let dates = (row.published_at, date_of(article));
                 if self.listed.contains(&row.id) {
                     let is_same_day = article.guid.is_some() || dates.0 == dates.1;
                     if row.guid == article.guid && row.url == article.url && is_same_day {
@@ -282,7 +282,7 @@ fn count<'a>(keys: impl Iterator<Item = Option<&'a str>>) -> HashMap<&'a str, us
 }
 
 /// The date that tells an entry: a clamped one is that of the poll.
-fn date_of(article: &Article) -> Option<Timestamp> {
+pub(super) fn date_of(article: &Article) -> Option<Timestamp> {
     article.published_at.filter(|_| article.published_source != Some(PublishedSource::Clamped))
 }
 

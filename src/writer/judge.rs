@@ -1,8 +1,8 @@
 //! A new article against the texts that are there: kept, or folded into one of them.
 //!
 //! Candidates come from the ledger (another feed's entry of the same URL or guid) and from the index; their
-//! texts from the database; `dedup::verify` decides. A copy found through another copy folds into the article
-//! which that one belongs to, and both comparisons are written down.
+//! texts from the database; `dedup::verify` decides. A copy found through another copy, or through the text that an
+//! article had before a fuller copy's took its place, folds into that article, and both comparisons are written down.
 
 use std::{borrow::Cow, collections::HashSet};
 
@@ -68,7 +68,7 @@ struct Judging<'a> {
     side: Side<'a>,
     options: &'a Options,
     since: Timestamp,
-    seen: HashSet<(i64, Option<DuplicateId>)>,
+    seen: HashSet<(i64, Option<DuplicateId>, Option<u32>)>,
     compared: u32,
     refused: Vec<Value>,
 }
@@ -174,12 +174,8 @@ impl Judging<'_> {
         let query = Query { feed: self.feed.id, scope: self.feed.dedup_scope, since: self.since };
         let candidates = state.index(now)?.candidates(&self.arrival.signature, &query);
         for candidate in candidates {
-            let text = match state.db.article_of_text(candidate.text)? {
-                Some(text) => Some(text),
-                None => state.db.duplicate_of_text(candidate.text)?,
-            };
             // A row that nobody names any more: an older text of something, or one that was removed.
-            let Some(text) = text else { continue };
+            let Some(text) = state.db.text(candidate.text)? else { continue };
             let lead = Lead {
                 via: serde_json::to_value(candidate.via).unwrap_or_default(),
                 distance: candidate.distance,
@@ -204,7 +200,7 @@ impl Judging<'_> {
         text: StoredText,
         lead: &Lead,
     ) -> Result<Option<Fold>, Error> {
-        if !self.seen.insert((text.article_id.0, text.duplicate_id)) {
+        if !self.seen.insert((text.article_id.0, text.duplicate_id, text.revision)) {
             return Ok(None);
         }
         if !self.is_in_scope(state, text.feed_id)? {
@@ -216,15 +212,16 @@ impl Judging<'_> {
             self.refuse(&text, lead, &verification);
             return Ok(None);
         }
-        let (kept, against_kept) = match text.duplicate_id {
-            None => (text.clone(), verification.clone()),
-            Some(_) => match state.db.article_text(text.article_id)? {
+        let (kept, against_kept) = if text.is_kept() {
+            (text.clone(), verification.clone())
+        } else {
+            match state.db.article_text(text.article_id)? {
                 Some(kept) if self.is_in_scope(state, kept.feed_id)? => {
                     let against_kept = self.verify(state, &kept)?;
                     (kept, against_kept)
                 }
                 _ => return Ok(None),
-            },
+            }
         };
         if self.is_kept_apart(state, &kept)? {
             return Ok(None);
@@ -278,7 +275,7 @@ impl Judging<'_> {
             "thresholds": self.options.dedup.thresholds,
             "compared": self.compared,
         });
-        if text.duplicate_id.is_some() {
+        if !text.is_kept() {
             evidence["kept"] = json!({
                 "article": kept.article_id,
                 "is_duplicate": against_kept.is_duplicate,
@@ -312,6 +309,7 @@ fn comparison(text: &StoredText, lead: &Lead, verification: &Verification) -> Va
     json!({
         "article": text.article_id,
         "copy": text.duplicate_id,
+        "revision": text.revision,
         "via": lead.via,
         "distance": lead.distance,
         "similarity": verification.similarity,

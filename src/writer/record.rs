@@ -9,7 +9,7 @@ use std::{
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
-    identity::{Identity, identify},
+    identity::{Identity, date_of, identify},
     judge::{Fold, Verdict, judge, takes_over},
     lines::Lines,
     outcome::{Initial, Moved, Outcome, Poll, PollReport},
@@ -230,7 +230,7 @@ fn record_listing(
         match identity {
             Identity::Repeat => {}
             Identity::Known(row) => recording.revise(row, arrival)?,
-            Identity::New => recording.place(at, arrival)?,
+            Identity::New => recording.enter(at, arrival)?,
         }
     }
     if let Some(lines) = &recording.lines {
@@ -264,27 +264,34 @@ impl Recording<'_> {
             Holds::Duplicate(id) if is_edited => {
                 revise_duplicate(self.state, id, arrival, &self.poll.options, self.now)?
             }
+            Holds::Nothing if is_edited && is_another_issue(row, &arrival.article) => {
+                let holds = self.place(arrival)?;
+                self.state.db.fill_entry(row.id, holds)?;
+                false
+            }
             Holds::Duplicate(_) | Holds::Nothing => false,
         };
         self.counts.revised += u32::from(is_revised);
         Ok(())
     }
 
-    /// Finds a new entry its place: an article, a copy, or the ledger alone.
-    fn place(&mut self, at: usize, arrival: &Arrival) -> Result<(), Error> {
-        let holds = if self.is_wanted(at, &arrival.article) {
-            let began = Instant::now();
-            let verdict = judge(self.state, self.feed, arrival, &self.poll.options, self.now)?;
-            self.counts.decisions.push(began.elapsed());
-            match verdict {
-                Verdict::Kept { evidence } => self.keep(arrival, &evidence)?,
-                Verdict::Folded(fold) => self.fold(arrival, &fold)?,
-            }
-        } else {
-            Holds::Nothing
-        };
+    /// Writes a new entry into the ledger, with what it has become.
+    fn enter(&mut self, at: usize, arrival: &Arrival) -> Result<(), Error> {
+        let is_wanted = self.is_wanted(at, &arrival.article);
+        let holds = if is_wanted { self.place(arrival)? } else { Holds::Nothing };
         self.state.db.insert_entry(self.feed.id, &keys(&arrival.article), holds, self.now)?;
         Ok(())
+    }
+
+    /// Finds a text its place: an article of its own, or a copy.
+    fn place(&mut self, arrival: &Arrival) -> Result<Holds, Error> {
+        let began = Instant::now();
+        let verdict = judge(self.state, self.feed, arrival, &self.poll.options, self.now)?;
+        self.counts.decisions.push(began.elapsed());
+        match verdict {
+            Verdict::Kept { evidence } => self.keep(arrival, &evidence),
+            Verdict::Folded(fold) => self.fold(arrival, &fold),
+        }
     }
 
     /// `poll.initial`: how much of a new feed's history becomes articles.
@@ -382,5 +389,13 @@ fn keys(article: &Article) -> Keys<'_> {
         url: article.url.as_deref(),
         raw_hash: article.raw_hash,
         content_hash: article.content_hash,
+        published_at: date_of(article),
     }
+}
+
+/// Whether an edited entry that holds nothing, since retention removed it or `poll.initial` left it out, may tell
+/// something else now: publishers reuse guids and pages. Under the date that it had it stays away.
+fn is_another_issue(row: &LedgerEntry, article: &Article) -> bool {
+    let date = date_of(article);
+    date.is_none() || date != row.published_at
 }

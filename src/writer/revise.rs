@@ -297,7 +297,7 @@ fn shared_key(article: &Article, kept: &StoredText) -> Option<&'static str> {
     }
 }
 
-/// A copy that was found through another copy may hold by that one alone.
+/// A copy that was found through another copy, or through an earlier text of its article, may hold by that one alone.
 fn still_matches_another(
     state: &mut State,
     id: DuplicateId,
@@ -306,11 +306,15 @@ fn still_matches_another(
     options: &Options,
 ) -> Result<bool, Error> {
     let evidence = state.db.duplicate_evidence(id)?;
-    let matched =
-        evidence["matched"]["copy"].as_str().and_then(|id| id.parse::<DuplicateId>().ok());
-    let Some(other) = matched.map(|id| state.db.duplicate_text(id)).transpose()?.flatten() else {
-        return Ok(false);
+    let matched = &evidence["matched"];
+    let other_copy = matched["copy"].as_str().and_then(|id| id.parse::<DuplicateId>().ok());
+    let revision = matched["revision"].as_u64().and_then(|revision| u32::try_from(revision).ok());
+    let other = match (other_copy, revision) {
+        (Some(id), _) => state.db.duplicate_text(id)?,
+        (None, Some(revision)) => state.db.earlier_text(copy.article_id, revision)?,
+        (None, None) => None,
     };
+    let Some(other) = other else { return Ok(false) };
     Ok(other.article_id == copy.article_id
         && compare(state, copy, arrival, &other, options)?.is_duplicate)
 }

@@ -715,3 +715,53 @@ fn whatever_publishers_do_nothing_is_lost() {
         desk.check();
     }
 }
+
+#[test]
+fn an_entry_that_holds_nothing_stays_away_only_under_the_date_that_it_had() {
+    let (old, other) = ("2026-11-20T08:00:00Z", "2026-11-23T08:00:00Z");
+    let edited = format!("{} And a word more.", story(1, 60));
+    for (before, after, body, new) in [
+        (Some(old), Some(old), edited.as_str(), 0),
+        (Some(old), Some(other), &story(2, 60), 1),
+        (Some(old), None, &story(2, 60), 1),
+        (None, None, &story(2, 60), 1),
+        (None, None, &story(1, 60), 0),
+    ] {
+        let dated = |entry: Entry, date: Option<&str>| match date {
+            Some(date) => entry.published(date),
+            None => entry,
+        };
+        let mut desk = Desk::new();
+        desk.initial(Initial::Count(0));
+        let feed = desk.feed("a");
+        desk.poll(feed, &[dated(Entry::new("live", "Live page", &story(1, 60)), before)]);
+        let next = dated(Entry::new("live", "Live page", body), after);
+        assert_eq!(desk.poll(feed, &[next.clone()]).new, new, "{before:?} {after:?}");
+        // And then it is known.
+        assert_eq!(desk.poll(feed, &[next]).new, 0);
+        assert_eq!(desk.value("SELECT count(*) FROM entries"), "1");
+    }
+}
+
+#[test]
+fn a_copy_of_what_a_fuller_text_replaced_is_found_and_may_be_edited() {
+    let mut desk = Desk::new();
+    let feeds = ["a", "b", "c"].map(|name| desk.feed(name));
+    let short = story(1, 60);
+    let full = format!("{short}\n\n{}", story(2, 240));
+    desk.poll(feeds[0], &[Entry::new("a", "Bridge closed after storm", &short)]);
+    desk.poll(feeds[1], &[Entry::new("b", "Bridge closed after storm", &full)]);
+    assert_eq!(desk.value("SELECT body_source FROM articles"), "copy");
+    let third = Entry::new("c", "Commuters face a long detour", &short);
+    assert_eq!(desk.poll(feeds[2], std::slice::from_ref(&third)).duplicates, 1);
+    assert_eq!(
+        desk.value("SELECT evidence ->> '$.matched.revision' FROM duplicates WHERE id = 2"),
+        "1"
+    );
+    assert_eq!(
+        desk.value("SELECT evidence ->> '$.kept.article' FROM duplicates WHERE id = 2"),
+        "1"
+    );
+    desk.poll(feeds[2], &[third.saying(&format!("{short} So it was said."))]);
+    assert_eq!(desk.value("SELECT count(*) FROM articles"), "1");
+}

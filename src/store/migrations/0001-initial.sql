@@ -169,12 +169,16 @@ CREATE TABLE revisions (
   word_count  INTEGER NOT NULL CHECK (word_count >= 0),
   summary     TEXT,
   body        TEXT NOT NULL,
+  text_id     INTEGER REFERENCES fingerprints (id) ON DELETE SET NULL,  -- its text in the duplicate index, where a fuller copy took its place
   PRIMARY KEY (article_id, revision)
 ) STRICT;
 
+CREATE INDEX revisions_by_text ON revisions (text_id) WHERE text_id IS NOT NULL;
+
 CREATE TABLE entries (
   -- The ledger: every entry ever listed, so that nothing known is taken for new. A row goes 30 days after
-  -- its publisher last listed the entry. Neither article nor duplicate: it was removed, or never wanted.
+  -- its publisher last listed the entry. Neither article nor duplicate: it was removed, or never wanted;
+  -- edited under another date, or without one, it is judged like a new entry.
   id             INTEGER PRIMARY KEY,
   feed_id        INTEGER NOT NULL REFERENCES feeds (id),
   raw_hash       INTEGER NOT NULL,             -- of the entry as published: equal means unchanged
@@ -185,6 +189,7 @@ CREATE TABLE entries (
   last_listed_at TEXT NOT NULL CHECK (last_listed_at GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z' AND last_listed_at >= '1970'),  -- noted when it is first seen, edited, or listed no more
   guid           TEXT,
   url            TEXT,
+  published_at   TEXT CHECK (published_at GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z' AND published_at >= '1970'),  -- as the publisher last dated it
   CHECK (article_id IS NULL OR duplicate_id IS NULL)
 ) STRICT;
 
@@ -198,7 +203,7 @@ CREATE INDEX entries_by_duplicate ON entries (duplicate_id) WHERE duplicate_id I
 
 CREATE TABLE fingerprints (
   -- What the duplicate index in memory is made of: one row for each text that was judged, never updated,
-  -- ids only grow. articles.text_id and duplicates.text_id say whose text it is; named by nobody, it is dead.
+  -- ids only grow. text_id in articles, duplicates and revisions says whose text it is; named by nobody, it is dead.
   id            INTEGER PRIMARY KEY AUTOINCREMENT,
   feed_id       INTEGER NOT NULL REFERENCES feeds (id),
   first_seen_at TEXT NOT NULL CHECK (first_seen_at GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z' AND first_seen_at >= '1970'),
