@@ -5,6 +5,7 @@
 //! from the database, [`Engine`] from memory. docs/duplicates.md states the rule and measures it.
 
 pub mod engine;
+mod han;
 pub mod index;
 pub mod signature;
 pub mod thresholds;

@@ -2,7 +2,8 @@
 //!
 //! In: any text in any script. Out: a token for each word or number, with a 32-bit hash of its folded form and
 //! its place in the text. Folding is for comparison only: case (every kind of i is one), diacritics, width,
-//! kana, tatweel, Arabic letter variants, digits of all scripts, apostrophes and thousands separators.
+//! kana, tatweel, Arabic letter variants, traditional and simplified Chinese, digits of all scripts, apostrophes and
+//! thousands separators.
 //!
 //! Scripts without spaces are cut into pieces where their own characters say so: a boundary falls between two
 //! characters whose hash is divisible by the mean piece length. So a copy is cut at the same places as its
@@ -10,6 +11,8 @@
 //! pieces as it does on words.
 
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
+
+use super::han::simplified;
 
 /// What a token looks like, as far as one script or another tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -299,7 +302,8 @@ fn fold(c: char, each: &mut impl FnMut(char)) {
         'ک' | 'ڪ' => return each('ك'),
         'ة' | 'ۀ' | 'ە' | 'ہ' | 'ۂ' | 'ھ' => return each('ه'),
         'ؤ' => return each('و'),
-        '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => return each(c),
+        '\u{3400}'..='\u{9fff}' => return each(simplified(c)),
+        '\u{ac00}'..='\u{d7a3}' => return each(c),
         _ => {}
     }
     for lower in c.to_lowercase() {
@@ -335,6 +339,7 @@ mod tests {
             ("ＡＢＣ１２", "abc12"),
             ("Straße Łódź Malmø", "strasse lodz malmo"),
             ("Ещё Алёна", "еще алена"),
+            ("颱風登陸臺灣東部", "台风登陆台湾东部"),
         ] {
             assert_eq!(hashes(left), hashes(right), "{left} / {right}");
         }

@@ -252,10 +252,13 @@ fn decide(seen: &Evidence, limits: &Thresholds) -> (Test, Option<f64>, bool) {
             && !seen.is_same_feed;
         return (Test::FewWords, None, decides);
     }
+    // Reports of one event share names and half a sentence; only a copy opens word for word like its model.
+    let is_opening_whole =
+        !seen.is_same_feed && seen.opening[0].max(seen.opening[1]) >= limits.nearly_all;
     let (test, needed) = match (has_headline(seen, limits), has_opening(seen, limits)) {
         (true, true) if is_series => (Test::HeadlineAndOpening, limits.nearly_all),
-        (true, true) if seen.is_same_feed => (Test::HeadlineAndOpening, limits.most),
-        (true, true) => (Test::HeadlineAndOpening, limits.marked),
+        (true, true) if is_opening_whole => (Test::HeadlineAndOpening, limits.marked),
+        (true, true) => (Test::HeadlineAndOpening, limits.most),
         (false, false) if seen.is_same_feed => return (Test::Neither, None, false),
         (false, false) => {
             let is_met = (copied + copied_of_longer) / 2.0 >= limits.both_ways;
