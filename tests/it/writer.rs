@@ -736,7 +736,7 @@ fn an_entry_that_holds_nothing_stays_away_only_under_the_date_that_it_had() {
         let feed = desk.feed("a");
         desk.poll(feed, &[dated(Entry::new("live", "Live page", &story(1, 60)), before)]);
         let next = dated(Entry::new("live", "Live page", body), after);
-        assert_eq!(desk.poll(feed, &[next.clone()]).new, new, "{before:?} {after:?}");
+        assert_eq!(desk.poll(feed, std::slice::from_ref(&next)).new, new, "{before:?} {after:?}");
         // And then it is known.
         assert_eq!(desk.poll(feed, &[next]).new, 0);
         assert_eq!(desk.value("SELECT count(*) FROM entries"), "1");
