@@ -11,9 +11,11 @@ use url::Url;
 
 use super::{FeedContext, Options, body, cuts::Cuts, html, language, title};
 use crate::model::{Cut, Markup, RawText, Timestamp};
-use bounded::Facts;
+use bounded::{Bounded, Boxes, Facts};
 
 mod bounded;
+mod boxes;
+mod links;
 mod refusal;
 
 /// The article that a web page holds.
@@ -73,8 +75,7 @@ pub fn normalize_page(
     feed: &FeedContext<'_>,
     options: &Options,
 ) -> Result<Page, Refused> {
-    let bounded = bounded::read(html, options);
-    let extracted = extract(&bounded.html).ok_or(Refused::Empty)?;
+    let (bounded, extracted) = find(html, options).ok_or(Refused::Empty)?;
     let (metadata, facts) = (&extracted.metadata, &bounded.facts);
     let site = Some(metadata.sitename.as_str()).filter(|name| !name.is_empty());
     let feed =
@@ -82,12 +83,16 @@ pub fn normalize_page(
     let mut cuts = Cuts::default();
     let headline = headline(&metadata.title, feed, &mut cuts);
     let mut lines = html::lines(&extracted.content_html, Markup::Html);
+    links::cut(&mut lines, &facts.links, &mut cuts);
     if let Some(refused) = refusal::of(&headline, &lines.render(), facts.is_for_subscribers) {
         return Err(refused);
     }
+    // A page has its headline in several forms, and any of them may stand on top of the text.
     let mut fuller = body::cut(&mut lines, &headline, feed, &mut cuts);
-    if let Some(title) = title.filter(|title| *title != headline) {
-        fuller = fuller.or(body::cut(&mut lines, title, feed, &mut cuts));
+    for other in title.into_iter().chain(facts.headlines.iter().map(String::as_str)) {
+        if other != headline {
+            fuller = fuller.or(body::cut(&mut lines, other, feed, &mut cuts));
+        }
     }
     let body = lines.render();
     if body.is_empty() {
@@ -101,6 +106,15 @@ pub fn normalize_page(
         title: fuller.unwrap_or(headline),
         cuts: cuts.into_vec(),
         body,
+    })
+}
+
+/// Finds the article, without the boxes around it if that leaves one.
+fn find(html: &str, options: &Options) -> Option<(Bounded, ExtractResult)> {
+    [Boxes::Drop, Boxes::Keep].into_iter().find_map(|boxes| {
+        let bounded = bounded::read(html, boxes, options);
+        let extracted = extract(&bounded.html)?;
+        (!extracted.content_text.trim().is_empty()).then_some((bounded, extracted))
     })
 }
 

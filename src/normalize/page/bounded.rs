@@ -4,12 +4,19 @@
 //! too often, and the facts that its `<meta>`, `<link>` and JSON-LD name. Tree builders and extractors take time that
 //! grows with depth times size, so that the bounds here are what makes a hostile page harmless.
 
+use std::{collections::HashSet, ops::Range};
+
 use memchr::memchr;
 
-use super::super::{
-    Options, entities,
-    tag::{self, Tag},
+use super::{
+    super::{
+        Options, entities,
+        html::lines,
+        tag::{self, Tag},
+    },
+    boxes::{self, Role},
 };
+use crate::model::Markup;
 
 /// Tags that are kept; the longest articles with their comments have a tenth. Further ones are dropped, their text
 /// stays.
@@ -18,6 +25,15 @@ const MAX_TAGS: usize = 40_000;
 const MAX_BYTES: usize = 2 << 20;
 /// Bytes of one JSON-LD script that are read.
 const MAX_JSON_BYTES: usize = 1 << 18;
+/// Forms of the headline that are kept.
+const MAX_HEADLINES: usize = 6;
+/// Bytes of an element that may be a headline.
+const MAX_HEADLINE_BYTES: usize = 1_024;
+/// Links whose text is kept, and how many bytes of each.
+const MAX_LINKS: usize = 4_000;
+const MAX_LINK_BYTES: usize = 600;
+/// Text outside links that a box beside an article may hold; what holds more may be the article.
+const MAX_BOX_TEXT: usize = 2_500;
 /// How far up the open elements a closing tag looks for its own.
 const MAX_LOOK_UP: usize = 128;
 
@@ -37,10 +53,24 @@ pub(super) struct Facts {
     pub(super) language: Option<String>,
     /// JSON-LD says that the article is for subscribers.
     pub(super) is_for_subscribers: bool,
+    /// The headline as `<title>`, `<h1>`, `og:title` and its like give it, each form once.
+    pub(super) headlines: Vec<String>,
+    /// The texts of links, each on one line.
+    pub(super) links: HashSet<String>,
 }
 
-/// Reads a page.
-pub(super) fn read(page: &str, options: &Options) -> Bounded {
+impl Facts {
+    fn add_headline(&mut self, html: &str) {
+        let headline = lines(html, Markup::Html).render_line();
+        let is_new = !headline.is_empty() && !self.headlines.contains(&headline);
+        if is_new && self.headlines.len() < MAX_HEADLINES {
+            self.headlines.push(headline);
+        }
+    }
+}
+
+/// Reads a page; `boxes` says whether what stands beside an article by its name, and the head above it, stay.
+pub(super) fn read(page: &str, boxes: Boxes, options: &Options) -> Bounded {
     let page = &page[..page.floor_char_boundary(options.max_text_bytes)];
     let mut pass = Pass {
         out: Bounded::default(),
@@ -49,6 +79,10 @@ pub(super) fn read(page: &str, options: &Options) -> Bounded {
         tags: 0,
         max_depth: options.max_page_depth,
         has_comment_end: true,
+        boxes,
+        seen: Seen::default(),
+        has_standfirst: false,
+        h1: None,
     };
     pass.out.html.reserve(page.len().min(MAX_BYTES));
     let mut at = 0;
@@ -63,10 +97,32 @@ pub(super) fn read(page: &str, options: &Options) -> Bounded {
     pass.out
 }
 
+/// What becomes of boxes: menus, newsletters, related links, and the head of the article.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Boxes {
+    Keep,
+    Drop,
+}
+
+/// What has been read so far.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    /// Bytes of text outside links.
+    text: usize,
+    /// Elements that hold an article or are its headline.
+    articles: usize,
+    h1: usize,
+}
+
 /// An element that is open.
 struct Open<'a> {
     name: &'a str,
     is_kept: bool,
+    role: Option<Role>,
+    /// Where its tag begins in the page that comes out.
+    start: usize,
+    /// What had been read before it.
+    before: Seen,
 }
 
 struct Pass<'a> {
@@ -78,10 +134,18 @@ struct Pass<'a> {
     max_depth: usize,
     /// Whether a `-->` may still come.
     has_comment_end: bool,
+    boxes: Boxes,
+    seen: Seen,
+    /// Whether the text below the headline has been met.
+    has_standfirst: bool,
+    /// Where the last `<h1>` stands in the page that comes out.
+    h1: Option<Range<usize>>,
 }
 
 impl<'a> Pass<'a> {
     fn text(&mut self, text: &str) {
+        let is_link = self.open.last().is_some_and(|open| open.role == Some(Role::Link));
+        self.seen.text += if is_link { 0 } else { text.trim_ascii().len() };
         let room = MAX_BYTES.saturating_sub(self.out.html.len());
         self.out.html.push_str(&text[..text.floor_char_boundary(room)]);
     }
@@ -105,7 +169,7 @@ impl<'a> Pass<'a> {
         if tag.is_closing {
             self.close(&tag);
         } else {
-            self.facts(&tag);
+            self.facts(&tag, &text[tag.length..]);
             self.open(&tag, &text[..tag.length]);
         }
         tag.length
@@ -139,6 +203,10 @@ impl<'a> Pass<'a> {
             return;
         }
         let is_kept = self.kept < self.max_depth && self.tags < MAX_TAGS;
+        let (start, before) = (self.out.html.len(), self.seen);
+        let role = boxes::role(tag);
+        self.seen.h1 += usize::from(role == Some(Role::Headline));
+        self.seen.articles += usize::from(role == Some(Role::Article));
         if is_kept {
             self.tags += 1;
             self.kept += 1;
@@ -146,7 +214,7 @@ impl<'a> Pass<'a> {
         } else {
             self.out.html.push(' ');
         }
-        self.open.push(Open { name, is_kept });
+        self.open.push(Open { name, is_kept, role, start, before });
     }
 
     fn close(&mut self, tag: &Tag<'_>) {
@@ -154,12 +222,50 @@ impl<'a> Pass<'a> {
         let found =
             self.open[from..].iter().rposition(|open| open.name.eq_ignore_ascii_case(tag.written));
         let Some(found) = found else { return };
-        let is_kept = self.open[from + found].is_kept;
+        let Open { is_kept, role, start, before, .. } = self.open[from + found];
         self.close_down_to(from + found);
         if is_kept {
             self.out.html.push_str("</");
             self.out.html.push_str(tag.written);
             self.out.html.push('>');
+        }
+        if let Some(role) = role {
+            self.end(role, start, before);
+        }
+    }
+
+    /// Does what the end of an element with a role asks for.
+    fn end(&mut self, role: Role, start: usize, before: Seen) {
+        let is_small = self.seen.text - before.text <= MAX_BOX_TEXT;
+        let holds_article = self.seen.articles > before.articles;
+        let holds_headline = self.seen.h1 > before.h1;
+        let goes = match role {
+            Role::Article => false,
+            Role::Link => {
+                let (html, links) = (&self.out.html[start..], &mut self.out.facts.links);
+                if html.len() <= MAX_LINK_BYTES && links.len() < MAX_LINKS {
+                    links.insert(lines(html, Markup::Html).render_line());
+                }
+                false
+            }
+            Role::Headline => {
+                self.h1 = Some(start..self.out.html.len());
+                false
+            }
+            Role::Head => holds_headline && !holds_article && is_small,
+            Role::Standfirst => {
+                let is_first = !self.has_standfirst && self.seen.h1 > 0 && !holds_headline;
+                self.has_standfirst |= is_first;
+                is_first && !holds_article && is_small
+            }
+            Role::Beside => !holds_headline && !holds_article && is_small,
+        };
+        if goes && self.boxes == Boxes::Drop {
+            let h1 = self.h1.take_if(|h1| h1.start >= start);
+            let h1 = h1.map(|h1| self.out.html[h1].to_owned());
+            self.out.html.truncate(start);
+            // The headline of a head stays, and a word's distance from what goes.
+            self.out.html.push_str(h1.as_deref().unwrap_or(" "));
         }
     }
 
@@ -180,11 +286,21 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Reads `<meta>`, `<link>` and `<html lang>`.
-    fn facts(&mut self, tag: &Tag<'_>) {
+    /// Reads `<meta>`, `<link>`, `<html lang>`, and what may be the headline; `rest` is what follows the tag.
+    fn facts(&mut self, tag: &Tag<'_>, rest: &str) {
         let facts = &mut self.out.facts;
         let value = |name: &str| tag.attribute(name).map(unescaped).filter(|v| !v.is_empty());
-        if tag.written.eq_ignore_ascii_case("html") {
+        if ["h1", "title"].iter().any(|name| tag.written.eq_ignore_ascii_case(name)) {
+            let rest = &rest[..rest.floor_char_boundary(MAX_HEADLINE_BYTES)];
+            let end = rest.match_indices("</").map(|(at, _)| at).find(|at| {
+                let name = &rest.as_bytes()[at + 2..];
+                name.get(..tag.written.len())
+                    .is_some_and(|name| name.eq_ignore_ascii_case(tag.written.as_bytes()))
+            });
+            if let Some(end) = end {
+                facts.add_headline(&rest[..end]);
+            }
+        } else if tag.written.eq_ignore_ascii_case("html") {
             facts.language = facts.language.take().or_else(|| value("lang"));
         } else if tag.written.eq_ignore_ascii_case("link") {
             let is_canonical =
@@ -197,6 +313,11 @@ impl<'a> Pass<'a> {
             let name = name.or_else(|| tag.attribute("itemprop")).unwrap_or_default();
             match &*name.to_ascii_lowercase() {
                 "og:url" => facts.og_url = facts.og_url.take().or_else(|| value("content")),
+                "og:title" | "twitter:title" => {
+                    if let Some(title) = value("content") {
+                        facts.add_headline(&title);
+                    }
+                }
                 "article:published_time" => facts.published = value("content"),
                 "datepublished" | "article:published" => {
                     facts.published = facts.published.take().or_else(|| value("content"));
