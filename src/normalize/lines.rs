@@ -47,6 +47,20 @@ impl Lines {
         &self.text[line.start..line.end]
     }
 
+    /// Keeps the lines whose index is asked for; the gaps in front of the others stay.
+    pub(super) fn keep(&mut self, mut is_kept: impl FnMut(usize) -> bool) {
+        let (mut at, mut gap) = (0, false);
+        self.lines.retain_mut(|line| {
+            let keeps = is_kept(at);
+            at += 1;
+            gap |= line.gap;
+            if keeps {
+                line.gap = std::mem::take(&mut gap);
+            }
+            keeps
+        });
+    }
+
     /// Prints the lines: paragraphs separated by one blank line, the lines of one paragraph by a newline.
     pub(super) fn render(&self) -> String {
         let mut out = String::with_capacity(self.text.len() + self.lines.len());

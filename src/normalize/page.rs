@@ -16,6 +16,7 @@ use bounded::{Bounded, Boxes, Facts};
 mod bounded;
 mod boxes;
 mod links;
+mod locate;
 mod refusal;
 
 /// The article that a web page holds.
@@ -82,8 +83,10 @@ pub fn normalize_page(
         &FeedContext { title: feed.title.or(site), site_url: feed.site_url.or(Some(url)), ..*feed };
     let mut cuts = Cuts::default();
     let headline = headline(&metadata.title, feed, &mut cuts);
-    let mut lines = html::lines(&extracted.content_html, Markup::Html);
-    links::cut(&mut lines, &facts.links, &mut cuts);
+    let found = html::lines(&extracted.content_html, Markup::Html);
+    let page = html::lines(&bounded.html, Markup::Html);
+    let mut lines = locate::locate(page, &found.render()).unwrap_or(found);
+    links::cut(&mut lines, &mut cuts);
     if let Some(refused) = refusal::of(&headline, &lines.render(), facts.is_for_subscribers) {
         return Err(refused);
     }

@@ -4,7 +4,7 @@
 //! too often, and the facts that its `<meta>`, `<link>` and JSON-LD name. Tree builders and extractors take time that
 //! grows with depth times size, so that the bounds here are what makes a hostile page harmless.
 
-use std::{collections::HashSet, ops::Range};
+use std::ops::Range;
 
 use memchr::memchr;
 
@@ -29,9 +29,6 @@ const MAX_JSON_BYTES: usize = 1 << 18;
 const MAX_HEADLINES: usize = 6;
 /// Bytes of an element that may be a headline.
 const MAX_HEADLINE_BYTES: usize = 1_024;
-/// Links whose text is kept, and how many bytes of each.
-const MAX_LINKS: usize = 4_000;
-const MAX_LINK_BYTES: usize = 600;
 /// Text outside links that a box beside an article may hold; what holds more may be the article.
 const MAX_BOX_TEXT: usize = 2_500;
 /// How far up the open elements a closing tag looks for its own.
@@ -55,8 +52,6 @@ pub(super) struct Facts {
     pub(super) is_for_subscribers: bool,
     /// The headline as `<title>`, `<h1>`, `og:title` and its like give it, each form once.
     pub(super) headlines: Vec<String>,
-    /// The texts of links, each on one line.
-    pub(super) links: HashSet<String>,
 }
 
 impl Facts {
@@ -210,7 +205,8 @@ impl<'a> Pass<'a> {
         if is_kept {
             self.tags += 1;
             self.kept += 1;
-            self.out.html.push_str(written);
+            // An extractor may lose what stands in and behind an element that it does not know.
+            self.out.html.push_str(if is_own(name) { "<span>" } else { written });
         } else {
             self.out.html.push(' ');
         }
@@ -225,8 +221,9 @@ impl<'a> Pass<'a> {
         let Open { is_kept, role, start, before, .. } = self.open[from + found];
         self.close_down_to(from + found);
         if is_kept {
+            let name = if is_own(tag.written) { "span" } else { tag.written };
             self.out.html.push_str("</");
-            self.out.html.push_str(tag.written);
+            self.out.html.push_str(name);
             self.out.html.push('>');
         }
         if let Some(role) = role {
@@ -240,14 +237,7 @@ impl<'a> Pass<'a> {
         let holds_article = self.seen.articles > before.articles;
         let holds_headline = self.seen.h1 > before.h1;
         let goes = match role {
-            Role::Article => false,
-            Role::Link => {
-                let (html, links) = (&self.out.html[start..], &mut self.out.facts.links);
-                if html.len() <= MAX_LINK_BYTES && links.len() < MAX_LINKS {
-                    links.insert(lines(html, Markup::Html).render_line());
-                }
-                false
-            }
+            Role::Article | Role::Link => false,
             Role::Headline => {
                 self.h1 = Some(start..self.out.html.len());
                 false
@@ -331,6 +321,11 @@ impl<'a> Pass<'a> {
 /// Raw elements whose text an extractor wants.
 fn is_kept_raw(tag: &Tag<'_>) -> bool {
     tag.written.eq_ignore_ascii_case("title") || tag.written.eq_ignore_ascii_case("noscript")
+}
+
+/// Whether a site made up the element (HTML, custom elements).
+fn is_own(name: &str) -> bool {
+    name.contains('-')
 }
 
 fn is_void(name: &str) -> bool {

@@ -55,6 +55,9 @@ pub(super) fn role(tag: &Tag<'_>) -> Option<Role> {
     if is("a") {
         return Some(Role::Link);
     }
+    if is("span") {
+        return None;
+    }
     if is("h1") {
         return Some(Role::Headline);
     }
