@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use trafilatura::{ExtractResult, ExtractionFocus};
 use url::Url;
 
-use super::{FeedContext, Options, body, cuts::Cuts, html, language, title};
+use super::{FeedContext, Options, body, cuts::Cuts, html, language, lines::Lines, title};
 use crate::model::{Cut, Markup, RawText, Timestamp};
 use bounded::{Bounded, Boxes, Facts};
 
@@ -76,16 +76,13 @@ pub fn normalize_page(
     feed: &FeedContext<'_>,
     options: &Options,
 ) -> Result<Page, Refused> {
-    let (bounded, extracted) = find(html, options).ok_or(Refused::Empty)?;
-    let (metadata, facts) = (&extracted.metadata, &bounded.facts);
+    let Found { mut lines, extracted, facts } = find(html, options).ok_or(Refused::Empty)?;
+    let (metadata, facts) = (&extracted.metadata, &facts);
     let site = Some(metadata.sitename.as_str()).filter(|name| !name.is_empty());
     let feed =
         &FeedContext { title: feed.title.or(site), site_url: feed.site_url.or(Some(url)), ..*feed };
     let mut cuts = Cuts::default();
     let headline = headline(&metadata.title, feed, &mut cuts);
-    let found = html::lines(&extracted.content_html, Markup::Html);
-    let page = html::lines(&bounded.html, Markup::Html);
-    let mut lines = locate::locate(page, &found.render()).unwrap_or(found);
     links::cut(&mut lines, &mut cuts);
     if let Some(refused) = refusal::of(&headline, &lines.render(), facts.is_for_subscribers) {
         return Err(refused);
@@ -112,19 +109,55 @@ pub fn normalize_page(
     })
 }
 
-/// Finds the article, without the boxes around it if that leaves one.
-fn find(html: &str, options: &Options) -> Option<(Bounded, ExtractResult)> {
+/// An article found in a page, not yet clean.
+struct Found {
+    lines: Lines,
+    extracted: ExtractResult,
+    facts: Facts,
+}
+
+/// Finds the article, without the boxes around it unless nothing is left then.
+fn find(html: &str, options: &Options) -> Option<Found> {
     [Boxes::Drop, Boxes::Keep].into_iter().find_map(|boxes| {
-        let bounded = bounded::read(html, boxes, options);
-        let extracted = extract(&bounded.html)?;
-        (!extracted.content_text.trim().is_empty()).then_some((bounded, extracted))
+        let Bounded { html, facts } = bounded::read(html, boxes, options);
+        let (lines, extracted) = article(&html)?;
+        (lines.lines.iter().any(|line| line.start < line.end)).then_some(Found {
+            lines,
+            extracted,
+            facts,
+        })
     })
 }
 
+/// Finds the article in a page read twice: strictly, which says where it begins and ends, and leniently, which loses
+/// less in between.
+fn article(html: &str) -> Option<(Lines, ExtractResult)> {
+    let mut page = html::lines(html, Markup::Html);
+    let text = |extracted: &ExtractResult| html::lines(&extracted.content_html, Markup::Html);
+    let place = |extracted: &ExtractResult| locate::locate(&page, &text(extracted).render());
+    let strict = extract(html, ExtractionFocus::FavorPrecision);
+    let lenient = extract(html, ExtractionFocus::Balanced);
+    let placed = strict.as_ref().and_then(place);
+    let others = lenient.as_ref().and_then(place);
+    let extracted = strict.or(lenient)?;
+    let Some(mut holds) = placed.or_else(|| others.clone()) else {
+        return Some((text(&extracted), extracted));
+    };
+    let first = holds.iter().position(|holds| *holds).unwrap_or(0);
+    let last = holds.iter().rposition(|holds| *holds).unwrap_or(first);
+    for (holds, other) in
+        holds[first..=last].iter_mut().zip(others.iter().flat_map(|o| &o[first..=last]))
+    {
+        *holds |= other;
+    }
+    page.keep(|at| holds[at]);
+    Some((page, extracted))
+}
+
 /// Runs the extractor; `None` where it found nothing or gave up.
-fn extract(html: &str) -> Option<ExtractResult> {
+fn extract(html: &str, focus: ExtractionFocus) -> Option<ExtractResult> {
     let options = trafilatura::Options::default()
-        .with_focus(ExtractionFocus::Balanced)
+        .with_focus(focus)
         .with_fallback(true)
         .with_exclude_comments(true);
     let run = || trafilatura::extract(html, &options).ok();

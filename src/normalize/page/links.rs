@@ -34,7 +34,13 @@ pub(super) fn cut(body: &mut Lines, cuts: &mut Cuts) {
         return;
     }
     for (at, line) in body.lines.iter().enumerate().filter(|(at, _)| goes[*at]) {
-        let place = if at < first { "top" } else if at >= last { "end" } else { "middle" };
+        let place = if at < first {
+            "top"
+        } else if at >= last {
+            "end"
+        } else {
+            "middle"
+        };
         cuts.add("links", body.get(line), place);
     }
     body.keep(|at| !goes[at]);

@@ -22,17 +22,13 @@ const MIN_LONG: usize = 48;
 const REACH: usize = 16;
 const MAX_REACH: usize = 2_000;
 
-/// The lines of `page` that make up `extracted`; `None` where a fifth of it or more is not found again.
-pub(super) fn locate(mut page: Lines, extracted: &str) -> Option<Lines> {
+/// Says of each line whether it stands in `extracted`; `None` where less than half of that is found again.
+pub(super) fn locate(page: &Lines, extracted: &str) -> Option<Vec<bool>> {
     let extracted = letters(extracted);
     let lines: Vec<String> = page.lines.iter().map(|line| letters(page.get(line))).collect();
     let places = places(&lines, &extracted);
     let found: usize = places.iter().flatten().map(Range::len).sum();
-    if found * 5 < extracted.len() * 4 {
-        return None;
-    }
-    page.keep(|at| places[at].is_some());
-    Some(page)
+    (found > 0 && found * 2 >= extracted.len()).then(|| places.iter().map(Option::is_some).collect())
 }
 
 /// The letters and digits of a text, as bytes.
