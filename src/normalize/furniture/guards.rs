@@ -85,6 +85,8 @@ pub(super) fn is(word: &str, wanted: Class) -> bool {
 
 /// Words that a run of names may have.
 const MAX_NAMES: usize = 9;
+/// Bytes of a list of names.
+const MAX_LIST: usize = 300;
 
 /// Whether a text is made of names: hardly a word in lower case, no sentence.
 pub(super) fn is_names(text: &str) -> bool {
@@ -103,6 +105,10 @@ pub(super) fn is_names(text: &str) -> bool {
         && text.contains([
             '的', '是', '了', '不', '在', '们', '們', 'は', 'が', 'を', 'に', 'で', 'と', 'も',
         ]);
+    if words.len() > MAX_NAMES && dense == 0 && text.contains([',', ';']) {
+        // A long list: names between any two commas.
+        return text.len() <= MAX_LIST && text.split([',', ';']).all(is_names);
+    }
     if words.is_empty() || words.len() > MAX_NAMES || dense > 16 || is_clause || ends_inside(text) {
         return false;
     }
@@ -218,6 +224,7 @@ mod tests {
             "Tom Arkle in Port Ellery; editing by Rosa Adeyemi",
             "صحيفة المنارة",
             "丸山慎／アフロ",
+            "Ada Quist, Bram Olde, Ko Hui Lin, with reporting by Herb Marsh and Meg Arkle, editing by Mo Dale",
         ] {
             assert!(is_names(names), "{names}");
         }
@@ -225,6 +232,7 @@ mod tests {
             "the list of closures, followed by those in Millgate",
             "a local radio station in 1974",
             "un testo del 1874 mai abrogato",
+            "Ada Quist, Bram Olde, Ko Hui Lin, Herb Marsh and Meg Arkle, who had been at sea for a week",
         ] {
             assert!(!is_names(words), "{words}");
         }
