@@ -18,7 +18,7 @@ pub(super) fn absolute(link: &str, base: Option<&Url>) -> Option<String> {
         link.to_owned()
     };
     if is_http(&link) {
-        return Url::parse(&link).ok().map(|_| link);
+        return Url::parse(&link).ok().map(|_| without_empty_parts(&link).to_owned());
     }
     let lower = link.get(..8).unwrap_or(&link).to_ascii_lowercase();
     if lower.starts_with("feed://") {
@@ -32,6 +32,14 @@ pub(super) fn absolute(link: &str, base: Option<&Url>) -> Option<String> {
     }
     let joined = base?.join(&link).ok()?;
     matches!(joined.scheme(), "http" | "https").then(|| joined.into())
+}
+
+/// A link without a fragment or query that is empty: it names the same page.
+fn without_empty_parts(link: &str) -> &str {
+    ['#', '?'].into_iter().fold(link, |link, mark| match link.split_once(mark) {
+        Some((rest, "")) => rest,
+        _ => link,
+    })
 }
 
 /// Whether `link` begins like an absolute http(s) URL with a host.
@@ -109,6 +117,8 @@ mod tests {
             ("https://example.com/x?a=ü", Some("https://example.com/x?a=ü")),
             (" http://example.com/\n  x ", Some("http://example.com/x")),
             ("HTTP://example.com/x y", Some("HTTP://example.com/x%20y")),
+            ("http://example.com/?#", Some("http://example.com/")),
+            ("http://example.com/?a=b?", Some("http://example.com/?a=b?")),
             ("b", Some("https://example.com/a/b")),
             ("/b", Some("https://example.com/b")),
             ("//example.org/b", Some("https://example.org/b")),
