@@ -77,7 +77,7 @@ pub(super) fn cut(
     feed: &FeedContext<'_>,
     cuts: &mut Cuts,
 ) -> Option<String> {
-    let mut fuller = None;
+    let mut fuller = None::<String>;
     let state = |lines: &Lines| {
         let ends =
             (lines.lines.first().map(|line| line.start), lines.lines.last().map(|line| line.end));
@@ -85,12 +85,17 @@ pub(super) fn cut(
     };
     loop {
         let before = state(lines);
-        fuller = headline::cut(lines, title, feed, cuts).or(fuller);
+        let title = fuller.as_deref().unwrap_or(title);
+        let found = headline::cut(lines, title, feed, cuts)
+            .filter(|found| fuller.is_none() && found != title);
         furniture::cut_phrases(lines, title, cuts);
         if state(lines) == before {
             furniture::cut_learned(lines, feed.furniture, cuts);
         }
-        if state(lines) == before {
+        let is_settled = state(lines) == before && found.is_none();
+        // The headline in full may have copies that its beginning had not.
+        fuller = found.or(fuller);
+        if is_settled {
             break;
         }
         wrap::dedent(lines);

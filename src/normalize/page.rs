@@ -194,7 +194,7 @@ fn instant(text: &str) -> Option<Timestamp> {
     Timestamp::from_unix_seconds(exact.or_else(local)?)
 }
 
-/// `rel=canonical`, else `og:url`: http(s), and not the front page unless this is it.
+/// `rel=canonical`, else `og:url`: http(s), of this site, and not the front page unless this is it.
 fn canonical(facts: &Facts, url: &str) -> Option<String> {
     let page = Url::parse(url).ok();
     let is_front = |url: &Url| url.path() == "/" && url.query().is_none();
@@ -205,8 +205,46 @@ fn canonical(facts: &Facts, url: &str) -> Option<String> {
         };
         found
             .ok()
-            .filter(|found| matches!(found.scheme(), "http" | "https") && found.has_host())
+            .filter(|found| matches!(found.scheme(), "http" | "https"))
+            .filter(|found| page.as_ref().is_none_or(|page| is_same_site(page, found)))
             .filter(|found| !is_front(found) || page.as_ref().is_some_and(is_front))
             .map(String::from)
     })
+}
+
+/// Whether one host is the other's or below it, `www.` and its like left out. A link to another site names where a text
+/// was taken from, or is a mistake of a template; this article's address it is not.
+fn is_same_site(one: &Url, other: &Url) -> bool {
+    const FRONTS: [&str; 4] = ["www.", "m.", "mobile.", "amp."];
+    let (Some(one), Some(other)) = (one.host_str(), other.host_str()) else { return false };
+    let bare = |host: &'_ str| {
+        FRONTS.iter().find_map(|front| host.strip_prefix(front)).unwrap_or(host).to_owned()
+    };
+    let (one, other) = (bare(one), bare(other));
+    let is_below = |host: &str, above: &str| {
+        host.strip_suffix(above).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    is_below(&one, &other) || is_below(&other, &one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_canonical_link_names_a_page_of_this_site() {
+        let page = "https://m.news.example/story?id=1";
+        for (link, expected) in [
+            ("/story/1", Some("https://m.news.example/story/1")),
+            ("https://www.news.example/story/1", Some("https://www.news.example/story/1")),
+            ("https://news.example/", None),
+            ("https://agency.example/story/1", None),
+            ("https://badnews.example/story/1", None),
+            ("ftp://news.example/story/1", None),
+            ("https://", None),
+        ] {
+            let facts = Facts { canonical: Some(link.to_owned()), ..Facts::default() };
+            assert_eq!(canonical(&facts, page).as_deref(), expected, "{link}");
+        }
+    }
 }

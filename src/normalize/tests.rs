@@ -121,6 +121,21 @@ fn what_a_feed_repeats_goes_with_guards() {
 }
 
 #[test]
+fn copies_of_a_headline_found_in_full_go_too() {
+    let short = "La huelga de transbordadores entra en su...";
+    let full = "La huelga de transbordadores entra en su segunda semana";
+    let text = "Las tripulaciones rechazaron la última oferta salarial.";
+    let got = article(
+        short,
+        &format!(
+            "{full}\n\nLas tripulaciones rechazarona huelga de transbordadores entra en su...\n{full}\n\n{text} {text}\n\n{text}"
+        ),
+    );
+    let again = article(&got.title, &got.body);
+    assert_eq!((got.title.as_str(), &got.body), (full, &again.body));
+}
+
+#[test]
 fn a_page_gives_its_text_where_it_is_fuller() {
     let stub = article("Harbour closes", "<p>The harbour closes on Friday.</p>");
     let page = Page {

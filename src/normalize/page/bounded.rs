@@ -22,7 +22,7 @@ use crate::model::Markup;
 /// stays.
 const MAX_TAGS: usize = 40_000;
 /// Bytes kept of a page without its scripts; an extractor holds several copies of it as trees.
-const MAX_BYTES: usize = 2 << 20;
+const MAX_BYTES: usize = 3 << 19;
 /// Bytes of one JSON-LD script that are read.
 const MAX_JSON_BYTES: usize = 1 << 18;
 /// Forms of the headline that are kept.

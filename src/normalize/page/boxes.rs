@@ -7,6 +7,9 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use super::super::tag::Tag;
 
+/// Bytes of a class or id that are read.
+const MAX_NAME_BYTES: usize = 1_024;
+
 /// What an element is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -74,6 +77,7 @@ fn named(tag: &Tag<'_>) -> Option<Role> {
     let mut role = None;
     let mut holds_text = false;
     for names in ["class", "id"].into_iter().filter_map(|name| tag.attribute(name)) {
+        let names = &names[..names.floor_char_boundary(MAX_NAME_BYTES)];
         for name in names.split_ascii_whitespace() {
             let words = words(name);
             if words.contains(&Word::With) {

@@ -28,7 +28,8 @@ pub(super) fn locate(page: &Lines, extracted: &str) -> Option<Vec<bool>> {
     let lines: Vec<String> = page.lines.iter().map(|line| letters(page.get(line))).collect();
     let places = places(&lines, &extracted);
     let found: usize = places.iter().flatten().map(Range::len).sum();
-    (found > 0 && found * 2 >= extracted.len()).then(|| places.iter().map(Option::is_some).collect())
+    (found > 0 && found * 2 >= extracted.len())
+        .then(|| places.iter().map(Option::is_some).collect())
 }
 
 /// The letters and digits of a text, as bytes.
