@@ -22,7 +22,10 @@ pub(super) fn once(global: &Global, arguments: &OnceArguments) -> anyhow::Result
     let level = if global.verbose == 0 { "error" } else { global.level("error") };
     telemetry::init(&config.log, level);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let report = runtime.block_on(cycle(global, arguments, &config))?;
+    let report = runtime.block_on(cycle(global, arguments, &config));
+    // The system's resolver cannot be interrupted: what waits for it ends with the process, not the process with it.
+    runtime.shutdown_background();
+    let report = report?;
     let mut out = output::stdout();
     if global.json {
         output::json_line(&mut out, &report)?;

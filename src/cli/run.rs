@@ -7,6 +7,9 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
     let config = load(global)?;
     let level = telemetry::init(&config.log, global.level(&config.log.level));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(daemon::run(global.path(), config, &level))?;
+    let ended = runtime.block_on(daemon::run(global.path(), config, &level));
+    // The system's resolver cannot be interrupted: what waits for it ends with the process, not the process with it.
+    runtime.shutdown_background();
+    ended?;
     Ok(Exit::Fine)
 }

@@ -178,6 +178,7 @@ async fn start(
                 started => break started?,
             }
         };
+        service.cx.writer.outwait_disk();
         let texts = service.cx.writer.load_index(now()).await?;
         anyhow::Ok((service, texts))
     };
@@ -206,8 +207,9 @@ struct Loop<'a> {
     config: Config,
     level: &'a Level,
     rounds: Rounds<'a>,
-    /// What each found wrong with the database.
-    chores: JoinSet<Option<String>>,
+    chores: JoinSet<()>,
+    /// What each found wrong with the database. A stop does not wait for them: they only read.
+    checks: JoinSet<Option<String>>,
     starts: Starts,
     next_claim: Instant,
     next_housekeeping: Instant,
@@ -225,6 +227,7 @@ impl<'a> Loop<'a> {
             starts: starts(&config, at),
             rounds: Rounds::new(service),
             chores: JoinSet::new(),
+            checks: JoinSet::new(),
             next_claim: at,
             next_housekeeping: at + Duration::from_secs(60),
             next_check: at,
@@ -242,17 +245,18 @@ impl<'a> Loop<'a> {
         let writer = self.service.cx.writer.clone();
         loop {
             let turned = signals.during(&writer, vitals.during(&writer, self.turn())).await;
-            let wake = self.put_off_if_busy(turned)?;
+            let wake = self.put_off(turned, vitals)?;
             tokio::select! {
                 ended = self.rounds.ended(), if !self.rounds.running.is_empty() => {
                     // A poll that could not be written is made again when its claim has run out.
                     let ended = ended.map(|_| Instant::now()).map_err(Into::into);
-                    self.put_off_if_busy(ended)?;
+                    self.put_off(ended, vitals)?;
                     // Its feed may be due again before any that was looked for when it was claimed.
                     self.next_claim = self.next_claim.min(Instant::now() + CLAIM_SOON);
                     self.next_status = self.next_status.min(Instant::now() + STATUS_SOON);
                 }
-                Some(ended) = self.chores.join_next(), if !self.chores.is_empty() => {
+                Some(_) = self.chores.join_next(), if !self.chores.is_empty() => {}
+                Some(ended) = self.checks.join_next(), if !self.checks.is_empty() => {
                     if let Ok(Some(trouble)) = ended {
                         vitals.health.set_trouble("database", Some(trouble));
                     }
@@ -266,7 +270,7 @@ impl<'a> Loop<'a> {
                     Asked::Reload => {
                         let work = vitals.during(&writer, self.reload());
                         let reloaded = signals.during(&writer, work).await;
-                        self.put_off_if_busy(reloaded.map(|()| Instant::now()))?;
+                        self.put_off(reloaded.map(|()| Instant::now()), vitals)?;
                         vitals.listen(&self.config.http).await;
                     }
                 },
@@ -275,16 +279,30 @@ impl<'a> Loop<'a> {
         }
     }
 
-    /// Somebody else's lock on the database is no reason to end: what needs it is tried again.
-    fn put_off_if_busy(&mut self, done: anyhow::Result<Instant>) -> anyhow::Result<Instant> {
-        match done {
-            Err(error) if is_busy(&error) => {
-                let again_at = Instant::now() + LOCK_WAIT;
-                (self.next_claim, self.next_status) = (again_at, again_at);
-                Ok(again_at)
-            }
-            done => done,
+    /// Somebody else's lock on the database, or a full disk, is no reason to end: what needs it is tried again.
+    fn put_off(
+        &mut self,
+        done: anyhow::Result<Instant>,
+        vitals: &mut Vitals,
+    ) -> anyhow::Result<Instant> {
+        let Err(error) = done else {
+            // A turn in which nothing was due has proved nothing.
+            vitals.hindrance.take_if(|(_, until)| Instant::now() > *until);
+            return done;
+        };
+        if !may_pass(&error) {
+            return Err(error);
         }
+        if !is_busy(&error) {
+            let reason = error.root_cause().to_string();
+            if vitals.hindrance.is_none() {
+                tracing::error!(error = reason, "nothing is polled until the disk has room again");
+            }
+            vitals.hindrance = Some((reason, Instant::now() + LOCK_WAIT));
+        }
+        let again_at = Instant::now() + LOCK_WAIT;
+        (self.next_claim, self.next_status) = (again_at, again_at);
+        Ok(again_at)
     }
 
     /// Does what is due now; returns when to look again at the latest.
@@ -365,7 +383,7 @@ impl<'a> Loop<'a> {
                     });
                     match removed.await {
                         Ok(Ok(removed)) if removed.any() => {}
-                        _ => break None,
+                        _ => break,
                     }
                 }
             });
@@ -373,7 +391,7 @@ impl<'a> Loop<'a> {
         if at >= self.next_check {
             self.next_check = at + CHECK_EVERY;
             let options = self.config.store_options();
-            self.chores.spawn_blocking(move || {
+            self.checks.spawn_blocking(move || {
                 let checked = Database::open_for_reading(&options).and_then(|db| db.quick_check());
                 let error = chain(&checked.err()?);
                 tracing::error!(error, "the database is damaged: restore a backup");
@@ -471,6 +489,9 @@ impl<'a> Loop<'a> {
         loop {
             match writer.call(work.clone()).await?.map_err(Into::into) {
                 Err(error) if is_busy(&error) && !writer.gives_up() => {}
+                Err(error) if may_pass(&error) && !writer.gives_up() => {
+                    tokio::time::sleep(LOCK_WAIT).await;
+                }
                 done => return done,
             }
         }
@@ -508,6 +529,12 @@ fn starts(config: &Config, at: Instant) -> Starts {
 /// Whether somebody else's lock on the database is at the bottom of it.
 fn is_busy(error: &anyhow::Error) -> bool {
     error.chain().any(|it| it.downcast_ref::<store::Error>().is_some_and(store::Error::is_busy))
+}
+
+/// Whether another try may succeed: somebody else's lock, or a disk that is full or failing.
+fn may_pass(error: &anyhow::Error) -> bool {
+    let is_disk = |it: &store::Error| it.is_disk();
+    is_busy(error) || error.chain().any(|it| it.downcast_ref::<store::Error>().is_some_and(is_disk))
 }
 
 /// Outside of a service manager there is nobody to tell.

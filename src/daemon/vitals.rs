@@ -39,6 +39,8 @@ pub(super) struct Vitals {
     probes: JoinSet<()>,
     server: JoinSet<()>,
     listening: Option<Listen>,
+    /// What keeps the loop itself from writing, and until when it does not try.
+    pub(super) hindrance: Option<(String, Instant)>,
 }
 
 impl Vitals {
@@ -55,6 +57,7 @@ impl Vitals {
             probes: JoinSet::new(),
             server: JoinSet::new(),
             listening: None,
+            hindrance: None,
         }
     }
 
@@ -98,6 +101,12 @@ impl Vitals {
             return;
         }
         self.next = at + self.every;
+        let hindrance =
+            writer.hindrance().or_else(|| self.hindrance.as_ref().map(|(why, _)| why.clone()));
+        if let Some(reason) = &hindrance {
+            notify(&[NotifyState::Status(&format!("cannot write, trying again: {reason}"))]);
+        }
+        self.health.set_trouble("disk", hindrance);
         let progress = writer.progress();
         if progress != self.seen {
             self.seen = progress;

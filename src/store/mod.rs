@@ -154,6 +154,11 @@ impl Error {
         self.code().is_some_and(is_lock)
     }
 
+    /// Whether the disk is full or failing: nothing was done, and another try succeeds once somebody has mended it.
+    pub fn is_disk(&self) -> bool {
+        matches!(self.code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure))
+    }
+
     /// Whether the rows themselves were refused (a CHECK, a size limit), so that another try cannot help.
     pub fn is_refusal(&self) -> bool {
         matches!(

@@ -24,10 +24,11 @@ mod state;
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{mpsc, oneshot};
@@ -60,6 +61,13 @@ pub enum Error {
 /// Polls folded into one transaction: bounds how long others wait for the lock, and what a rollback costs.
 const MAX_GROUP: usize = 256;
 
+/// A disk that was full is tried again this often ...
+const DISK_PAUSE: Duration = Duration::from_secs(1);
+/// ... unless the process is to stop, for which it is looked this often.
+const STOP_PAUSE: Duration = Duration::from_millis(50);
+/// A disk that stays full is logged this often.
+const LOG_EVERY: Duration = Duration::from_secs(3_600);
+
 /// The outcome of a poll whose rows the database refused.
 const NOT_STORED: &str = "not_stored";
 
@@ -74,8 +82,31 @@ enum Job {
 #[derive(Clone)]
 pub struct Writer {
     jobs: mpsc::Sender<Job>,
-    progress: Arc<AtomicU64>,
-    gives_up: Arc<AtomicBool>,
+    shared: Arc<Shared>,
+}
+
+/// What the thread and its handles tell each other.
+#[derive(Debug, Default)]
+struct Shared {
+    progress: AtomicU64,
+    gives_up: AtomicBool,
+    outwaits_disk: AtomicBool,
+    /// Why nothing can be written at present.
+    hindrance: Mutex<Option<String>>,
+}
+
+impl Shared {
+    fn note_progress(&self) {
+        self.progress.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn gives_up(&self) -> bool {
+        self.gives_up.load(Ordering::Relaxed)
+    }
+
+    fn set_hindrance(&self, hindrance: Option<String>) {
+        *self.hindrance.lock().unwrap_or_else(PoisonError::into_inner) = hindrance;
+    }
 }
 
 /// Starts the thread. `queue` bounds the polls that may wait, `window_seconds` is the longest window of all
@@ -86,11 +117,12 @@ pub fn spawn(
     queue: usize,
 ) -> io::Result<(Writer, JoinHandle<Database>)> {
     let (jobs, inbox) = mpsc::channel(queue.max(1));
-    let writer = Writer { jobs, progress: Arc::default(), gives_up: Arc::default() };
-    let (progress, gives_up) = (Arc::clone(&writer.progress), Arc::clone(&writer.gives_up));
+    let writer = Writer { jobs, shared: Arc::default() };
+    let shared = Arc::clone(&writer.shared);
     let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || {
         // Born here: the state holds what may not travel between threads.
-        let mut line = Line { state: State::new(db, window_seconds), inbox, progress, gives_up };
+        let mut line =
+            Line { state: State::new(db, window_seconds), inbox, shared, complained_at: None };
         line.run();
         line.state.db
     })?;
@@ -151,12 +183,22 @@ impl Writer {
 
     /// A number that grows while the writer works, or waits for somebody's lock: proof of progress.
     pub fn progress(&self) -> u64 {
-        self.progress.load(Ordering::Relaxed)
+        self.shared.progress.load(Ordering::Relaxed)
     }
 
     /// Whether it was told so.
     pub fn gives_up(&self) -> bool {
-        self.gives_up.load(Ordering::Relaxed)
+        self.shared.gives_up()
+    }
+
+    /// Why nothing can be written at present, in words for a person: the disk is full.
+    pub fn hindrance(&self) -> Option<String> {
+        self.shared.hindrance.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on a full or failing disk is waited out as a lock is: what polls brought is kept until then.
+    pub fn outwait_disk(&self) {
+        self.shared.outwaits_disk.store(true, Ordering::Relaxed);
     }
 
     /// Jobs that wait in the queue.
@@ -166,7 +208,7 @@ impl Writer {
 
     /// From now on a poll whose lock is held by somebody else is given up after one try: the process ends.
     pub fn give_up_waiting(&self) {
-        self.gives_up.store(true, Ordering::Relaxed);
+        self.shared.gives_up.store(true, Ordering::Relaxed);
     }
 }
 
@@ -214,8 +256,9 @@ pub fn unfold(
 struct Line {
     state: State,
     inbox: mpsc::Receiver<Job>,
-    progress: Arc<AtomicU64>,
-    gives_up: Arc<AtomicBool>,
+    shared: Arc<Shared>,
+    /// When a full disk was last logged.
+    complained_at: Option<Instant>,
 }
 
 type Waiting = Vec<(Box<Poll>, oneshot::Sender<Result<PollReport, Error>>)>;
@@ -224,7 +267,7 @@ impl Line {
     fn run(&mut self) {
         let mut next = self.inbox.blocking_recv();
         while let Some(job) = next.take() {
-            self.note_progress();
+            self.shared.note_progress();
             match job {
                 Job::Call(work) => work(&mut self.state),
                 Job::Ask(look) => look(&self.state),
@@ -253,10 +296,6 @@ impl Line {
         None
     }
 
-    fn note_progress(&self) {
-        self.progress.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// One transaction for the whole group. If anything in it fails, all is undone and each poll gets a
     /// transaction of its own: that is rare, and a savepoint for each made full-text rows twice as dear.
     fn write(&mut self, group: Waiting) {
@@ -272,7 +311,7 @@ impl Line {
         }
         for (poll, reply) in group {
             // A caller that was dropped does not wait for it.
-            let _ = reply.send(self.record_alone(&poll).map_err(Error::Store));
+            let _ = reply.send(self.record_patiently(&poll).map_err(Error::Store));
         }
     }
 
@@ -281,8 +320,8 @@ impl Line {
         let mut is_news = true;
         loop {
             match self.state.begin(now) {
-                Err(error) if error.is_busy() && !self.gives_up.load(Ordering::Relaxed) => {
-                    self.note_progress();
+                Err(error) if error.is_busy() && !self.shared.gives_up() => {
+                    self.shared.note_progress();
                     if std::mem::take(&mut is_news) {
                         tracing::warn!(
                             "waiting for the lock of the database: another program holds it"
@@ -292,6 +331,49 @@ impl Line {
                 begun => return begun,
             }
         }
+    }
+
+    /// One poll, however long the disk stays full: its publisher is not asked again for what is here already.
+    fn record_patiently(&mut self, poll: &Poll) -> Result<PollReport, store::Error> {
+        loop {
+            match self.record_alone(poll) {
+                Err(error)
+                    if error.is_disk() && self.shared.outwaits_disk.load(Ordering::Relaxed) =>
+                {
+                    self.complain(&error);
+                    if !self.pause() {
+                        return Err(error);
+                    }
+                }
+                done => {
+                    if self.complained_at.take().is_some() {
+                        self.shared.set_hindrance(None);
+                        tracing::info!("the database can be written again");
+                    }
+                    return done;
+                }
+            }
+        }
+    }
+
+    fn complain(&mut self, error: &store::Error) {
+        let reason =
+            std::error::Error::source(error).map_or(error.to_string(), ToString::to_string);
+        if self.complained_at.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
+            tracing::error!(error = reason, "nothing can be written until the disk has room again");
+            self.complained_at = Some(Instant::now());
+        }
+        self.shared.set_hindrance(Some(reason));
+    }
+
+    /// Lets a while pass; `false` where the process is to stop.
+    fn pause(&self) -> bool {
+        let until = Instant::now() + DISK_PAUSE;
+        while Instant::now() < until && !self.shared.gives_up() {
+            self.shared.note_progress();
+            thread::sleep(STOP_PAUSE);
+        }
+        !self.shared.gives_up()
     }
 
     /// One poll in a transaction of its own. Where the rows themselves are refused, the poll is recorded as
@@ -322,7 +404,7 @@ impl Line {
         let reports: Result<Vec<PollReport>, store::Error> = polls
             .iter()
             .map(|poll| {
-                self.note_progress();
+                self.shared.note_progress();
                 record::record(&mut self.state, poll)
             })
             .collect();

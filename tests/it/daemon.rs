@@ -28,7 +28,10 @@ struct Daemon {
 
 impl Daemon {
     fn start(program: &Program) -> Self {
-        let mut command = program.command(&["run"]);
+        Self::spawn(program.command(&["run"]))
+    }
+
+    fn spawn(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
@@ -282,4 +285,43 @@ fn a_document_that_harms_costs_the_daemon_one_poll() {
     assert_eq!(code, Some(0), "{log}");
     assert!(!log.contains("panic"), "{log}");
     assert_eq!(program.sqlite("SELECT count(*) FROM articles"), ["1"]);
+}
+
+/// The largest file that a process may write, in bytes: what a full disk is to SQLite.
+fn set_file_limit(process: u32, bytes: &str) {
+    let limit = format!("--fsize={bytes}:");
+    let done = Command::new("prlimit").args(["--pid", &process.to_string(), &limit]).status();
+    assert!(done.unwrap().success());
+}
+
+#[test]
+fn a_full_disk_is_waited_out_and_nobody_is_asked_twice() {
+    let server = Server::start();
+    let items: Vec<(String, String)> = (0..200)
+        .map(|n| (format!("Story {n}"), format!("Ship {n} came in. ").repeat(400)))
+        .collect();
+    let items: Vec<(&str, &str)> = items.iter().map(|(title, body)| (&**title, &**body)).collect();
+    server.always("/feed", Reply::feed(rss("Harbour", &items)).after(Duration::from_secs(1)));
+    let program = Program::new()
+        .settings(&format!("{SETTINGS}\n[http]\nlisten = \"unix:http\""))
+        .feed_at(&server.url("/feed"), "");
+    // A process that may write no more gets a signal which ends it, unless that is ignored, as it is by a shell's trap.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
+    let plain = program.command(&["run"]);
+    command.arg(plain.get_program()).args(plain.get_args());
+    let daemon = Daemon::spawn(command);
+    until("the daemon is ready", || daemon.log().contains("ready"));
+    set_file_limit(daemon.child.id(), "600000");
+    let health = || program.page("/health").unwrap_or_default();
+    until("it says that it cannot write", || health().contains("disk: "));
+    assert!(health().starts_with("HTTP/1.1 503"), "{}", health());
+    assert_eq!(count(&program, "SELECT count(*) FROM articles"), 0);
+    set_file_limit(daemon.child.id(), "unlimited");
+    until("it has written", || count(&program, "SELECT count(*) FROM articles") == 200);
+    until("it is well", || health().starts_with("HTTP/1.1 200"));
+    assert_eq!(server.requests("/feed").len(), 1);
+    let (code, ..) = daemon.stop();
+    assert_eq!(code, Some(0));
+    expect_sound(&program);
 }

@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{Read as _, Write as _},
-    os::unix::net::{UnixDatagram, UnixStream},
+    os::unix::net::UnixDatagram,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -121,14 +121,6 @@ fn polls(program: &Program) -> usize {
     program.sqlite("SELECT count(*) FROM polls")[0].parse().unwrap()
 }
 
-fn page(program: &Program, path: &str) -> Option<String> {
-    let mut stream = UnixStream::connect(program.path("http")).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    Some(answer)
-}
-
 const STORY: &str =
     "A story with enough words in it to be judged by its text and not by its headline alone.";
 
@@ -210,10 +202,10 @@ fn metrics_and_health_are_served_and_follow_the_configuration() {
     let program = program.settings("[http]\nlisten = \"unix:http\"");
     let service = Service::start(&program);
     until("it is healthy", || {
-        page(&program, "/health").is_some_and(|it| it.starts_with("HTTP/1.1 200"))
+        program.page("/health").is_some_and(|it| it.starts_with("HTTP/1.1 200"))
     });
     until("what was done is counted", || {
-        let metrics = page(&program, "/metrics").unwrap_or_default();
+        let metrics = program.page("/metrics").unwrap_or_default();
         metrics.contains("\nnewsfold_articles_total{result=\"new\"} 2\n")
             && metrics.contains("\nnewsfold_feeds{state=\"healthy\"} 1\n")
             && metrics.contains("\nnewsfold_decision_duration_seconds_count 2\n")
@@ -232,10 +224,13 @@ fn doctor_finds_what_is_wrong_and_says_what_to_do() {
     let levels = fine.json_lines();
     assert!(levels.len() > 6 && levels.iter().all(|it| it["level"] != "error"), "{levels:?}");
 
-    // A page in the middle of the file.
+    // The heads of all pages in the second half of the file: some of them are in use.
     let mut bytes = fs::read(program.database()).unwrap();
-    let middle = bytes.len() / 2 / 4096 * 4096;
-    bytes[middle..middle + 512].fill(0xa5);
+    let page_size: usize = program.sqlite("PRAGMA page_size")[0].parse().unwrap();
+    let middle = bytes.len() / 2 / page_size;
+    for page in bytes.chunks_mut(page_size).skip(middle) {
+        page[..512].fill(0xa5);
+    }
     fs::write(program.database(), bytes).unwrap();
     let damaged = program.run(&["--json", "doctor"]).expect(1);
     let findings = damaged.json_lines();

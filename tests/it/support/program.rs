@@ -5,7 +5,8 @@
 use std::{
     fmt::Write as _,
     fs,
-    io::Write as _,
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -144,6 +145,15 @@ impl Program {
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Ended {
         finish(start(self.command(arguments)), "")
+    }
+
+    /// What the daemon serves on the socket `http` in the program's folder; `None` while nobody listens.
+    pub fn page(&self, path: &str) -> Option<String> {
+        let mut stream = UnixStream::connect(self.path("http")).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
     }
 
     /// Asks the database with the stock `sqlite3` shell, as users do: rows of columns joined by `|`.
