@@ -22,6 +22,7 @@ mod golden;
 mod layers;
 mod line;
 mod operations;
+mod pages;
 mod quality;
 mod reading;
 mod schema;
