@@ -18,6 +18,7 @@ mod boxes;
 mod links;
 mod locate;
 mod refusal;
+mod stamp;
 
 /// The article that a web page holds.
 #[derive(Clone, Debug, Default)]
@@ -93,6 +94,10 @@ pub fn normalize_page(
         if other != headline {
             fuller = fuller.or(body::cut(&mut lines, other, feed, &mut cuts));
         }
+    }
+    if stamp::cut(&mut lines, &mut cuts) {
+        // What stands below it is on top now.
+        body::cut(&mut lines, &headline, feed, &mut cuts);
     }
     let body = lines.render();
     if body.is_empty() {

@@ -11,10 +11,12 @@ use super::{super::body::word_count, Refused};
 const MAX_WORDS: u32 = 150;
 /// Of an article that is not free, so many words are a teaser.
 const MAX_TEASER: u32 = 80;
+/// With more words than this a text is more than a notice of one thing.
+const MAX_NOTICE: u32 = 60;
 /// Characters at the end of a text in which an invitation counts.
 const REACH: usize = 400;
 
-/// Phrases by kind: `error_title`, `error`, `consent`, `paywall`.
+/// Phrases by kind: `error_title`, `error`, `consent`, `cookies`, `paywall`.
 static PHRASES: LazyLock<Vec<(&'static str, &'static str)>> = LazyLock::new(|| {
     include_str!("../data/refusals.txt")
         .lines()
@@ -42,9 +44,9 @@ pub(super) fn of(title: &str, body: &str, is_for_subscribers: bool) -> Option<Re
                 .strip_prefix(phrase)
                 .is_some_and(|rest| !rest.trim_start().starts_with(char::is_alphanumeric))
         });
-    if is_error_title || (words < 60 && holds(&text, "error")) {
+    if is_error_title || (words < MAX_NOTICE && holds(&text, "error")) {
         Some(Refused::ErrorPage)
-    } else if holds(&text, "consent") {
+    } else if holds(&text, "consent") || (words < MAX_NOTICE && holds(&text, "cookies")) {
         Some(Refused::Consent)
     } else if holds(end, "paywall") || (is_for_subscribers && words < MAX_TEASER) {
         Some(Refused::Paywall)
@@ -63,6 +65,11 @@ mod tests {
             ("404 Not Found", "The page you asked for is gone.", Some(Refused::ErrorPage)),
             ("Just a moment...", "Checking your browser.", Some(Refused::ErrorPage)),
             ("Harbour", "We use cookies. Accept all cookies to go on.", Some(Refused::Consent)),
+            (
+                "Harbour",
+                "Nous utilisons des cookies pour mesurer l'audience.",
+                Some(Refused::Consent),
+            ),
             (
                 "Harbour",
                 "The harbour froze. Subscribe to continue reading.",
