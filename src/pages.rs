@@ -105,7 +105,12 @@ async fn page(
     title: &str,
 ) -> Result<Page, &'static str> {
     // The feed's credentials and headers are for the feed.
-    let options = FetchOptions { credentials: None, headers: Vec::new(), ..settings.fetch.clone() };
+    let options = FetchOptions {
+        home: None,
+        credentials: None,
+        headers: Vec::new(),
+        ..settings.fetch.clone()
+    };
     let now = (cx.clock)();
     let may = cx.fetcher.may_fetch_page(url, &options, now).await.map_err(|error| error.kind())?;
     if !may {

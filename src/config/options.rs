@@ -77,6 +77,7 @@ impl Feed {
             max_body: *max_body,
             proxy: proxy.as_deref().map(fetch::Secret::new),
             allow_private_networks: *allow_private_networks,
+            home: Some(self.url.as_str().to_owned()),
             credentials,
             headers: self
                 .headers

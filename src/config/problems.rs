@@ -30,11 +30,19 @@ pub(super) struct Problem {
     /// A second place that the message speaks of.
     pub(super) other: Option<(Place, &'static str)>,
     pub(super) help: Option<String>,
+    /// What stands there is nobody's to read.
+    pub(super) is_about_secret: bool,
 }
 
 impl Problem {
     pub(super) fn at(place: Place, message: impl Into<String>) -> Self {
-        Self { message: message.into(), place: Some(place), other: None, help: None }
+        Self {
+            message: message.into(),
+            place: Some(place),
+            other: None,
+            help: None,
+            is_about_secret: false,
+        }
     }
 }
 
@@ -46,7 +54,20 @@ pub struct Error {
 }
 
 impl Error {
-    pub(super) fn new(sources: Vec<Source>, mut problems: Vec<Problem>) -> Self {
+    pub(super) fn new(mut sources: Vec<Source>, mut problems: Vec<Problem>) -> Self {
+        for source in &mut sources {
+            source.text = without_userinfo(&source.text);
+        }
+        for problem in &mut problems {
+            problem.message = without_userinfo(&problem.message);
+            if problem.is_about_secret
+                && let Some(place) = &problem.place
+            {
+                let text = &mut sources[place.source].text;
+                let stars = stars(&text[place.span.clone()]);
+                text.replace_range(place.span.clone(), &stars);
+            }
+        }
         problems.sort_by_key(|problem| {
             problem.place.as_ref().map(|place| (place.source, place.span.start))
         });
@@ -115,6 +136,31 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// As many bytes, none of them told but where lines end.
+fn stars(text: &str) -> String {
+    let star = |c: char| if c == '\n' { "\n".to_owned() } else { "*".repeat(c.len_utf8()) };
+    text.chars().map(star).collect()
+}
+
+/// A text with stars for username and password of every URL in it; errors are logged, and the log has many readers.
+fn without_userinfo(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        out.push_str(before);
+        let end =
+            after.find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '?' | '#'));
+        let (authority, tail) = after.split_at(end.unwrap_or(after.len()));
+        let (userinfo, host) = authority.split_at(authority.rfind('@').unwrap_or(0));
+        out.push_str(&stars(userinfo));
+        out.push_str(host);
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
 
 /// Both count from 1, columns in characters.
 fn line_and_column(text: &str, offset: usize) -> (usize, usize) {

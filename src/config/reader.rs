@@ -162,6 +162,24 @@ impl<'a> Section<'a> {
         key: &'static str,
         read: impl FnOnce(&Value<'a>) -> Result<T, String>,
     ) -> Option<T> {
+        self.find(key, false, read)
+    }
+
+    /// As [`Section::get`], but errors do not show the value.
+    pub(super) fn get_secret<T>(
+        &self,
+        key: &'static str,
+        read: impl FnOnce(&Value<'a>) -> Result<T, String>,
+    ) -> Option<T> {
+        self.find(key, true, read)
+    }
+
+    fn find<T>(
+        &self,
+        key: &'static str,
+        is_about_secret: bool,
+        read: impl FnOnce(&Value<'a>) -> Result<T, String>,
+    ) -> Option<T> {
         let values = self.every(key);
         let first = values.first()?;
         if let Some(second) = values.get(1) {
@@ -171,9 +189,11 @@ impl<'a> Section<'a> {
             problem.other = Some((first.place(), "first set here"));
             self.report(problem);
         }
-        read(first)
-            .map_err(|message| self.report(Problem::at(first.place(), format!("{key}: {message}"))))
-            .ok()
+        let report = |message| {
+            let problem = Problem::at(first.place(), format!("{key}: {message}"));
+            self.report(Problem { is_about_secret, ..problem });
+        };
+        read(first).map_err(report).ok()
     }
 
     /// Says that `key` exists, but not in this kind of section.

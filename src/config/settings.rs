@@ -21,6 +21,7 @@ use super::{
 use crate::{
     context::ContentSource,
     dedup::{Prefer, Scope, Thresholds},
+    fetch,
     model::Timestamp,
 };
 
@@ -544,7 +545,7 @@ impl Feed {
                 .map_or(0, |it| it as i32),
             username: section.get("username", text),
             password: password(&section, folder),
-            headers: section.get("headers", headers).unwrap_or_default(),
+            headers: section.get_secret("headers", headers).unwrap_or_default(),
             fetch,
             poll,
             content,
@@ -695,13 +696,9 @@ fn headers(value: &Value<'_>) -> Result<BTreeMap<String, String>, String> {
     let mut headers = BTreeMap::new();
     for (name, text) in table {
         let name: &str = name.get_ref();
-        let token = !name.is_empty()
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
-        if !token {
-            return Err(format!("{name:?} is not the name of a header"));
-        }
         let text = header_text(&Value::new(value.source, text))
             .map_err(|error| format!("{name}: {error}"))?;
+        fetch::check_header(name, &text)?;
         headers.insert(name.to_owned(), text);
     }
     Ok(headers)

@@ -33,7 +33,9 @@ impl<'a> Access<'a> {
         everywhere.insert(ACCEPT, accept(request.purpose));
         everywhere.insert(ACCEPT_ENCODING, ENCODINGS);
         let mut at_home = HeaderMap::new();
-        if let Some((username, password)) = userinfo(url) {
+        let home = options.home.as_deref().and_then(|home| Url::parse(home).ok());
+        let home = home.unwrap_or_else(|| url.clone());
+        if let Some((username, password)) = userinfo(&home) {
             at_home.insert(AUTHORIZATION, basic(&username, &password)?);
         }
         if let Some(credentials) = &options.credentials {
@@ -48,7 +50,7 @@ impl<'a> Access<'a> {
             })?;
             at_home.insert(name, value(secret.expose())?);
         }
-        Ok(Self { options, home: url.clone(), everywhere, at_home })
+        Ok(Self { options, home, everywhere, at_home })
     }
 
     /// The fields that `url` may see.

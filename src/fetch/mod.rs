@@ -78,6 +78,9 @@ pub struct FetchOptions {
     pub proxy: Option<Secret>,
     /// Whether addresses on private networks may be asked.
     pub allow_private_networks: bool,
+    /// The URL whose origin credentials and header fields are for; without one, that of the request. A feed that has
+    /// moved is asked elsewhere than its configuration says, and what was meant for one publisher is not for another.
+    pub home: Option<String>,
     /// Sent to the feed's own host only.
     pub credentials: Option<Credentials>,
     /// Further header fields, checked by [`check_header`]; sent to the feed's own host only.
@@ -92,6 +95,7 @@ impl Default for FetchOptions {
             max_body: 16 << 20,
             proxy: None,
             allow_private_networks: false,
+            home: None,
             credentials: None,
             headers: Vec::new(),
         }

@@ -234,7 +234,8 @@ async fn ask(
     now: Timestamp,
 ) -> Result<(Rules, i64), Error> {
     // The feed's credentials and headers are for the feed.
-    let options = FetchOptions { credentials: None, headers: Vec::new(), ..options.clone() };
+    let options =
+        FetchOptions { home: None, credentials: None, headers: Vec::new(), ..options.clone() };
     let url = format!("{origin}/robots.txt");
     let purpose = Purpose::Robots;
     let request =

@@ -99,6 +99,30 @@ fn credentials_stay_with_their_host_and_out_of_log_and_database() {
 }
 
 #[test]
+fn credentials_do_not_move_with_a_feed() {
+    let server = Server::start();
+    server.always("http://news.example/feed", Reply::redirect(301, "http://other.example/feed"));
+    server.always("http://other.example/feed", Reply::feed(rss(&["one"])));
+    let keys = "username = \"reader\"\npassword_file = \"password\"\nheaders = { X-Token = \"t0ken-5ecret\" }\n\
+                poll.adopt_redirects_after = \"0s\"";
+    let program = proxied(&server).feed_at("http://news.example/feed", keys);
+    program.write("password", "pa55word\n");
+    for _ in 0..2 {
+        program.run(&["once", "--all"]).expect(0);
+    }
+    let asked: Vec<_> = server
+        .log()
+        .iter()
+        .map(|request| {
+            let secrets = ["authorization", "x-token"].map(|name| request.header(name).is_some());
+            (request.target.contains("news.example"), secrets)
+        })
+        .collect();
+    let (at_home, moved) = ((true, [true, true]), (false, [false, false]));
+    assert_eq!(asked, [at_home, moved, moved]);
+}
+
+#[test]
 fn a_feed_has_its_own_user_agent_and_proxy() {
     let (server, proxy) = (Server::start(), Server::start());
     server.always("/feed", Reply::feed(rss(&["one"])));
