@@ -127,9 +127,8 @@ impl Feed {
         }
     }
 
-    /// The row that it is in the database. Any change of its entry changes the hash.
+    /// The row that it is in the database.
     pub fn row(&self) -> store::feeds::Configured {
-        let entry = format!("{self:?}");
         store::feeds::Configured {
             url: self.url.as_str().to_owned(),
             name: self.name.clone(),
@@ -137,7 +136,7 @@ impl Feed {
             enabled: self.enabled,
             priority: i64::from(self.priority),
             dedup_scope: self.scope,
-            config_hash: format!("{:016x}", xxhash_rust::xxh3::xxh3_64(entry.as_bytes())),
+            config_hash: format!("{:016x}", self.entry_hash),
         }
     }
 }

@@ -91,6 +91,26 @@ impl<'a> Value<'a> {
     }
 }
 
+/// A value as it was written, whatever the order of its keys, the spaces and the comments.
+pub(super) fn written(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("{text:?}"),
+        DeValue::Integer(integer) => format!("{integer:?}"),
+        DeValue::Float(float) => float.as_str().to_owned(),
+        DeValue::Boolean(is_true) => is_true.to_string(),
+        DeValue::Datetime(datetime) => datetime.to_string(),
+        DeValue::Array(items) => items.iter().map(|item| written(item.get_ref()) + ",").collect(),
+        DeValue::Table(table) => {
+            let mut keys: Vec<String> = table
+                .iter()
+                .map(|(key, value)| format!("{:?}={};", key.get_ref(), written(value.get_ref())))
+                .collect();
+            keys.sort_unstable();
+            format!("{{{}}}", keys.concat())
+        }
+    }
+}
+
 fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::{
     problems::{Place, Problem},
-    reader::{Section, Value, nearest},
+    reader::{self, Section, Value, nearest},
     units::{parse_duration, parse_size},
 };
 use crate::{
@@ -238,6 +238,8 @@ pub enum Password {
 pub struct Feed {
     /// What is asked.
     pub url: FeedUrl,
+    /// Of its entry as it was written: no other setting, and no other version of the program, changes it.
+    pub entry_hash: u64,
     /// What people call it.
     pub name: Option<String>,
     /// For grouping.
@@ -535,8 +537,10 @@ impl Feed {
         let prefer =
             dedup.get("prefer", |v| word(v, &PREFERENCES)).unwrap_or(defaults.dedup.prefer);
         dedup.finish();
+        let entry = reader::written(item.spanned.get_ref());
         let feed = url.map(|url| Self {
             url,
+            entry_hash: xxhash_rust::xxh3::xxh3_64(entry.as_bytes()),
             name: section.get("name", text),
             tags: section.get("tags", Value::as_strings).unwrap_or_default(),
             enabled: section.get("enabled", Value::as_bool).unwrap_or(true),

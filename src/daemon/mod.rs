@@ -30,6 +30,7 @@ use crate::{
     model::{FeedId, Timestamp},
     poll,
     report::{Counts, CycleReport, Failure, FeedPoll, Outcome, Progress, Skipped},
+    schedule,
     store::{
         self, Database,
         claims::{Mode, Standing},
@@ -271,12 +272,40 @@ impl<'a> Rounds<'a> {
             feeds,
         };
         let claimed = self.service.cx.writer.claim_due(claim, now()).await?;
-        let ids = claimed.iter().map(|feed| feed.id).collect();
+        if claimed.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.heed_origins().await?;
+        let mut ids = Vec::with_capacity(claimed.len());
         for feed in claimed {
+            if mode == Mode::Due && self.put_off(&feed).await? {
+                continue;
+            }
+            ids.push(feed.id);
             self.held.insert(feed.id, None);
             self.queue.push(&pace_key(&feed.effective_url), feed);
         }
         Ok(ids)
+    }
+
+    /// Orders of origins hold whoever met them: redirects may lead to one that no feed here is asked at.
+    async fn heed_origins(&self) -> Result<(), writer::Error> {
+        let held = self.service.cx.writer.call(|state| state.db.held_origins(now())).await??;
+        for (origin, until) in held {
+            self.service.cx.fetcher.hosts().close(&origin, until);
+        }
+        Ok(())
+    }
+
+    /// Puts off a poll whose feed skips the hour that has come meanwhile; says whether it did.
+    async fn put_off(&self, feed: &FeedState) -> Result<bool, writer::Error> {
+        let Some(settings) = self.service.settings_of(feed) else { return Ok(false) };
+        let (id, at) = (feed.id, now());
+        let seed = schedule::jitter_seed(id.0, at);
+        let later = schedule::put_off(&feed.schedule, &settings.schedule, at, seed);
+        let Some((until, reason)) = later else { return Ok(false) };
+        self.service.cx.writer.call(move |state| state.db.put_off(id, until, reason)).await??;
+        Ok(true)
     }
 
     /// Starts every poll that may start now.

@@ -59,7 +59,7 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(10),
             first_byte_timeout: Duration::from_secs(20),
             max_header_bytes: 64 * 1024,
-            max_redirects: 8,
+            max_redirects: 10,
             body_budget_bytes: 64 << 20,
         }
     }

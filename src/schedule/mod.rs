@@ -336,6 +336,19 @@ pub fn plan(state: &State, options: &Options, jitter_seed: u64) -> NextPoll {
     NextPoll { at: Some(at), reason, rules }
 }
 
+/// Whether a feed that is due at `now` is better asked later, and the rule that says so: a poll may have waited until
+/// it came into hours that the feed skips.
+pub fn put_off(
+    state: &State,
+    options: &Options,
+    now: Timestamp,
+    jitter_seed: u64,
+) -> Option<(Timestamp, &'static str)> {
+    let cap = state.last_poll_at?.plus_seconds(i64::from(longest_wait(options)));
+    let skipped = skip::next_allowed(now, cap, &state.memory, jitter_seed)?;
+    (skipped.at > now).then_some((skipped.at, skipped.name))
+}
+
 /// What each rule asks for, in seconds after the last poll, before jitter.
 fn lower_bounds(state: &State, options: &Options, last: Timestamp) -> Vec<Rule> {
     let memory = &state.memory;

@@ -69,11 +69,12 @@ fn permanent_target<'a>(hops: &[(u16, &'a str)], final_url: &'a str) -> Option<&
     Some(hops.get(permanent).map_or(final_url, |(_, url)| url))
 }
 
-/// From http to https on the same host.
+/// From http to https on the same host, both on their usual ports: other ports may be somebody else's.
 fn is_upgrade(from: &str, to: &str) -> bool {
     match (Url::parse(from), Url::parse(to)) {
         (Ok(from), Ok(to)) => {
-            from.scheme() == "http" && to.scheme() == "https" && from.host() == to.host()
+            let schemes = (from.scheme(), from.port(), to.scheme(), to.port());
+            schemes == ("http", None, "https", None) && from.host() == to.host()
         }
         _ => false,
     }
@@ -104,6 +105,14 @@ mod tests {
         assert_eq!(target(&[(302, "http://a/"), (301, "http://b/")]), None);
         assert_eq!(target(&[(307, "http://a/")]), None);
         assert_eq!(target(&[]), None);
+    }
+
+    #[test]
+    fn an_upgrade_keeps_host_and_usual_ports() {
+        assert!(is_upgrade("http://a/feed", "https://a/rss"));
+        assert!(!is_upgrade("http://a:8080/feed", "https://a:9443/feed"));
+        assert!(!is_upgrade("http://a/feed", "https://www.a/feed"));
+        assert!(!is_upgrade("https://a/feed", "https://a/rss"));
     }
 
     #[test]

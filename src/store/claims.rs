@@ -275,6 +275,26 @@ impl Database {
         Ok(statement.query_row([], |row| row.get(0)).optional()?)
     }
 
+    /// The origins that have ordered not to be asked, and until when: orders that another process met, or this one
+    /// before it was started anew.
+    pub fn held_origins(&self, now: Timestamp) -> Result<Vec<(String, Timestamp)>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT origin, retry_after_until FROM hosts WHERE retry_after_until > ?1",
+        )?;
+        let rows = statement.query_map([now], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Puts a claimed feed's poll off and gives its claim back.
+    pub fn put_off(&mut self, id: FeedId, until: Timestamp, reason: &str) -> Result<(), Error> {
+        let mut statement = self.connection.prepare_cached(
+            "UPDATE feeds SET next_poll_at = ?2, next_poll_reason = ?3, claimed_by = NULL, claimed_until = NULL
+             WHERE id = ?1",
+        )?;
+        statement.execute(params![id, until, reason])?;
+        Ok(())
+    }
+
     /// A server's order for all feeds of its host.
     pub(crate) fn hold_host(&self, origin: &str, until: Timestamp) -> Result<(), Error> {
         let mut statement = self.connection.prepare_cached(

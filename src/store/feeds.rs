@@ -140,7 +140,7 @@ pub struct Configured {
     pub priority: i64,
     /// `dedup.scope`, its own or the general one.
     pub dedup_scope: Scope,
-    /// Changes whenever anything in its entry does.
+    /// Changes whenever anything in its entry does, and only then.
     pub config_hash: String,
 }
 
@@ -161,6 +161,7 @@ struct Row0 {
     effective_url: String,
     config_hash: Option<String>,
     is_removed: bool,
+    dedup_scope: String,
 }
 
 impl Database {
@@ -213,7 +214,8 @@ impl Database {
 
     fn feed_rows(&self) -> Result<Vec<Row0>, Error> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, url, effective_url, config_hash, removed_at IS NOT NULL FROM feeds ORDER BY id",
+            "SELECT id, url, effective_url, config_hash, removed_at IS NOT NULL, dedup_scope
+             FROM feeds ORDER BY id",
         )?;
         let rows = statement.query_map([], |row| {
             Ok(Row0 {
@@ -222,6 +224,7 @@ impl Database {
                 effective_url: row.get(2)?,
                 config_hash: row.get(3)?,
                 is_removed: row.get(4)?,
+                dedup_scope: row.get(5)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -253,7 +256,9 @@ impl Database {
         now: Timestamp,
         synced: &mut Synced,
     ) -> Result<(), Error> {
-        let is_changed = row.config_hash.as_deref() != Some(feed.config_hash.as_str());
+        let is_changed = row.config_hash.as_deref() != Some(feed.config_hash.as_str())
+            // The one column that another section of the configuration can change.
+            || row.dedup_scope != scope_word(feed.dedup_scope);
         if !is_changed && !row.is_removed {
             return Ok(());
         }
@@ -417,20 +422,22 @@ impl Database {
         })
     }
 
-    /// Forgets what a feed's server has said: validators, backoff, Retry-After, 410, watched redirect. Its
-    /// next poll is due now.
+    /// Forgets what a feed's server has said: validators, backoff, Retry-After (its host's too), 410, watched redirect,
+    /// learned rhythm. Its next poll is due now.
     pub fn reset_feed(&mut self, id: FeedId, now: Timestamp) -> Result<(), Error> {
         self.transaction(|db| {
             let mut statement = db.connection.prepare_cached(
                 "UPDATE feeds SET etag = NULL, last_modified = NULL, validators_url = NULL, failures = 0,
-                    error_kind = NULL, error = NULL, retry_after_until = NULL, gone_at = NULL,
+                    error_kind = NULL, error = NULL, retry_after_until = NULL, gone_at = NULL, poll_memory = '{}',
                     moved_to = NULL, moved_since = NULL, moved_polls = 0, effective_url = url, origin = ?3,
                     guids_trusted = 1, guid_changes = 0, next_poll_at = ?2, next_poll_reason = 'reset'
                  WHERE id = ?1",
             )?;
             let state = db.feed_state(id)?;
             let state = state.ok_or_else(|| Error::NotFound { what: "feed", id: id.to_string() })?;
-            statement.execute(params![id, now, origin(&state.url)])?;
+            let origin = origin(&state.url);
+            statement.execute(params![id, now, origin])?;
+            db.connection.prepare_cached("DELETE FROM hosts WHERE origin = ?1")?.execute([origin])?;
             db.mark_same_feeds()
         })
     }

@@ -56,11 +56,59 @@ fn gone_is_gone_until_the_configuration_entry_changes() {
     assert_eq!(program.sqlite("SELECT state FROM feed_health"), ["gone"]);
     assert_eq!(program.sqlite("SELECT outcome FROM polls"), ["gone"]);
     let toml = std::fs::read_to_string(program.path("newsfold.toml")).unwrap();
-    program.write("changed.toml", &format!("{toml}tags = [\"again\"]\n"));
-    let mut command = command(&["-c"]);
-    command.arg(program.path("changed.toml")).args(["once", "--all"]);
-    finish(start(command), "");
-    assert_eq!(server.log().len(), 2);
+    let round_with = |toml: String| {
+        program.write("changed.toml", &toml);
+        let mut command = command(&["-c"]);
+        command.arg(program.path("changed.toml")).args(["once", "--all"]);
+        finish(start(command), "");
+        server.log().len()
+    };
+    // Another section, a comment: the entry is what it was.
+    let elsewhere = toml.replace("[fetch]", "[dedup]\nscope = \"feed\"\n# It was all.\n[fetch]");
+    assert_ne!(elsewhere, toml);
+    assert_eq!(round_with(elsewhere), 1);
+    assert_eq!(program.sqlite("SELECT dedup_scope FROM feeds"), ["feed"]);
+    assert_eq!(round_with(format!("{toml}tags = [\"again\"]\n")), 2);
+}
+
+#[test]
+fn an_order_holds_for_every_process_and_behind_redirects() {
+    let server = Server::start();
+    let to = "http://press.example/wire";
+    let refusal = Reply::status(429).header("Retry-After", "3600");
+    server.in_turn(to, vec![refusal, Reply::feed(rss(&["one"]))]);
+    let mut program = proxied(&server);
+    for host in ["first", "second"] {
+        let url = format!("http://{host}.example/feed");
+        server.always(&url, Reply::redirect(302, to));
+        program = program.feed_at(&url, &format!("name = \"{host}\""));
+    }
+    for host in ["first", "second"] {
+        program.run(&["once", "--all", host]);
+    }
+    assert_eq!(server.requests(to).len(), 1);
+    assert_eq!(server.requests("http://second.example/feed").len(), 1);
+    assert_eq!(
+        program.sqlite("SELECT name FROM feeds WHERE retry_after_until > datetime() ORDER BY 1"),
+        ["first", "second"]
+    );
+}
+
+#[test]
+fn a_reset_forgets_the_backoff_and_the_order_of_the_host() {
+    let server = Server::start();
+    server.always("http://news.example/feed", Reply::status(429).header("Retry-After", "3600"));
+    let program = proxied(&server).feed_at("http://news.example/feed", "name = \"news\"");
+    for _ in 0..3 {
+        round(&program);
+        age(&program, DAY);
+    }
+    round(&program);
+    assert_eq!(server.log().len(), 4);
+    program.run(&["feeds", "reset", "news"]).expect(0);
+    assert_eq!(feed(&program, "poll_memory"), "{}");
+    round(&program);
+    assert_eq!(server.log().len(), 5);
 }
 
 #[test]

@@ -280,15 +280,22 @@ fn a_certificate_that_nobody_vouches_for_is_refused() {
     assert_eq!((feed(&program, "error_kind").as_str(), server.requests()), ("tls", 0));
 }
 
+/// On usual ports the step to https is adopted at once (`schedule::moves`); a test can only have other ones.
 #[test]
-fn https_on_the_same_host_is_adopted_at_once() {
+fn https_on_other_ports_is_a_move_like_any_other() {
     let (plain, secure) = (Server::start(), TlsServer::start(&rss(&["one"])));
     plain.always("/feed", Reply::redirect(301, &secure.url("/feed")));
     let program = one_feed(&plain, "/feed", "");
     trusting_round(&program).expect(0);
+    assert_eq!(feed(&program, "effective_url"), plain.url("/feed"));
+    assert_eq!(feed(&program, "moved_to"), secure.url("/feed"));
+    for _ in 0..2 {
+        age(&program, 2 * DAY);
+        trusting_round(&program).expect(0);
+    }
     assert_eq!(feed(&program, "effective_url"), secure.url("/feed"));
     trusting_round(&program).expect(0);
-    assert_eq!((plain.log().len(), secure.requests()), (1, 2));
+    assert_eq!((plain.log().len(), secure.requests()), (3, 4));
 }
 
 #[test]

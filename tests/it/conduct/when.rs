@@ -103,6 +103,19 @@ fn skipped_hours_and_days_are_left_alone() {
     let (reason, next, _) = run(&format!("<skipDays>{days}</skipDays>"), "%w");
     assert_eq!((reason.as_str(), next), ("skip_days", (day + 3) % 7));
 
+    // A poll that comes late, after a long sleep say, comes into hours that are skipped as well.
+    let server = Server::start();
+    server.always("/feed", Reply::feed(rss_with(&hours(&mut (hour..hour + 3)))));
+    let program =
+        one_feed(&server, "/feed", "poll.interval = \"15m\"\npoll.max_interval = \"96h\"");
+    round(&program);
+    age(&program, 20 * HOUR);
+    program.run(&["once"]);
+    assert_eq!(server.log().len(), 1);
+    assert_eq!(feed(&program, "next_poll_reason || (next_poll_at > datetime())"), "skip_hours1");
+    round(&program);
+    assert_eq!(server.log().len(), 2, "who says --all means it");
+
     let (_, _, wait) = run(&hours(&mut (0..24)), "%H");
     assert!(wait <= 990, "to skip every hour is no order: {wait}");
 }
