@@ -38,6 +38,15 @@ fn walk(source: &str, mut push_letter: impl FnMut(char, usize)) {
     let mut gap = false;
     let mut last = None;
     for (at, character) in source.char_indices() {
+        if character.is_ascii_alphanumeric() {
+            if std::mem::take(&mut gap) && last.is_some_and(is_spaced) {
+                push_letter(' ', at);
+            }
+            let letter = character.to_ascii_lowercase();
+            push_letter(letter, at);
+            last = Some(letter);
+            continue;
+        }
         letters.clear();
         push(&mut letters, character);
         if letters.is_empty() {

@@ -46,21 +46,39 @@ pub fn sentences(line: &str) -> impl Iterator<Item = &str> {
 
 /// Byte length of the first sentence of `text`, with closing marks and the spaces behind it.
 fn sentence_end(text: &str) -> usize {
-    let mut characters = text.char_indices().peekable();
-    while let Some((_, character)) = characters.next() {
-        let dense = matches!(character, '。' | '！' | '？' | '｡');
-        if !dense && !matches!(character, '.' | '!' | '?' | '…' | '।' | '؟' | '۔' | '։' | '።')
-        {
-            continue;
+    let mut at = 0;
+    while let Some(mark) = next_mark(text, at) {
+        let is_dense = matches!(mark.character, '。' | '！' | '？' | '｡');
+        let behind = text[mark.end..].trim_start_matches(is_closing);
+        let rest = behind.trim_start_matches(' ');
+        if is_dense || rest.len() < behind.len() {
+            return text.len() - rest.len();
         }
-        while characters.next_if(|&(_, c)| is_closing(c)).is_some() {}
-        let spaced = characters.next_if(|&(_, c)| c == ' ').is_some();
-        while characters.next_if(|&(_, c)| c == ' ').is_some() {}
-        if dense || spaced {
-            return characters.peek().map_or(text.len(), |&(at, _)| at);
-        }
+        at = text.len() - rest.len();
     }
     text.len()
+}
+
+/// A character that may end a sentence, and where the text goes on behind it.
+struct Mark {
+    character: char,
+    end: usize,
+}
+
+fn next_mark(text: &str, from: usize) -> Option<Mark> {
+    let bytes = text.as_bytes();
+    let mut at = from;
+    loop {
+        at += bytes[at..].iter().position(|b| !b.is_ascii() || matches!(b, b'.' | b'!' | b'?'))?;
+        let character = text[at..].chars().next()?;
+        at += character.len_utf8();
+        if matches!(
+            character,
+            '.' | '!' | '?' | '…' | '।' | '؟' | '۔' | '։' | '።' | '。' | '！' | '？' | '｡'
+        ) {
+            return Some(Mark { character, end: at });
+        }
+    }
 }
 
 fn is_closing(character: char) -> bool {
@@ -87,28 +105,32 @@ fn is_closing(character: char) -> bool {
 
 /// Hash of one line or sentence; `None` where it is too slight to mean anything.
 pub fn unit(text: &str) -> Option<u64> {
+    let text = text.trim_ascii();
+    if let Some(hash) = plain_unit(text) {
+        return hash;
+    }
     let mut buffer = Vec::with_capacity(text.len() + 8);
     let mut weight = 0;
-    for word in text.split_ascii_whitespace() {
-        if word.is_ascii() {
-            separate(&mut buffer);
-            let start = buffer.len();
-            buffer.extend_from_slice(word.as_bytes());
-            buffer[start..].make_ascii_lowercase();
-            if weight < MIN_WEIGHT {
-                weight += word.bytes().filter(u8::is_ascii_alphanumeric).count() as u32;
-            }
-            continue;
-        }
-        for word in word.split_whitespace() {
-            separate(&mut buffer);
-            for character in word.chars() {
-                weight += if weight < MIN_WEIGHT { weight_of(character) } else { 0 };
-                push_lower(&mut buffer, character);
-            }
+    for word in text.split_whitespace() {
+        separate(&mut buffer);
+        for character in word.chars() {
+            weight += if weight < MIN_WEIGHT { weight_of(character) } else { 0 };
+            push_lower(&mut buffer, character);
         }
     }
     (weight >= MIN_WEIGHT).then(|| xxh3_64(&buffer))
+}
+
+/// The same for ASCII with single spaces, which most lines are; `None` where it is not that.
+fn plain_unit(text: &str) -> Option<Option<u64>> {
+    let is_plain = text.is_ascii()
+        && !text.bytes().any(|byte| byte < b' ')
+        && memchr::memmem::find(text.as_bytes(), b"  ").is_none();
+    is_plain.then(|| {
+        let letters = text.bytes().filter(u8::is_ascii_alphanumeric).take(MIN_WEIGHT as usize);
+        (letters.count() == MIN_WEIGHT as usize)
+            .then(|| xxh3_64(text.to_ascii_lowercase().as_bytes()))
+    })
 }
 
 /// One space between two words.
@@ -190,6 +212,21 @@ mod tests {
     fn units_are_folded_by_case_and_spaces_but_not_by_digits() {
         assert_eq!(unit("Our  Daily Newsletter"), unit("our daily newsletter"));
         assert_ne!(unit("Gold stood at 1,812 dollars"), unit("Gold stood at 1,813 dollars"));
+    }
+
+    #[test]
+    fn plain_lines_are_read_as_all_others() {
+        // What is not ASCII takes the long way, a no-break space is a space there.
+        for line in [
+            "Our Daily newsletter, No. 7!",
+            "a",
+            "0123456789",
+            "12345 6789",
+            "Read   it: today\tat noon",
+        ] {
+            let long_way = unit(&line.replace(' ', "\u{a0}"));
+            assert_eq!(unit(line), long_way, "{line}");
+        }
     }
 
     #[test]

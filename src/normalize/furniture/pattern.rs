@@ -48,6 +48,8 @@ pub(super) struct Table {
 struct Pattern {
     kind: &'static str,
     parts: Vec<Part>,
+    /// Last letters without one of which no line matches, sorted; empty where it may end with anything.
+    ends: Vec<String>,
     /// A class of words without which no line matches.
     needs: Option<Class>,
 }
@@ -100,15 +102,16 @@ impl Table {
             push_once(self.by_start.entry(key).or_default(), index);
         }
         if !is_anchored && is_closed {
-            for key in ends {
-                push_once(self.by_end.entry(key).or_default(), index);
+            for key in &ends {
+                push_once(self.by_end.entry(key.clone()).or_default(), index);
             }
         }
         let needs = parts.iter().find_map(|part| match part.matter {
             Matter::Holding(class) => Some(class),
             _ => None,
         });
-        self.patterns.push(Pattern { kind, parts, needs });
+        let ends = if is_closed { ends } else { Vec::new() };
+        self.patterns.push(Pattern { kind, parts, ends, needs });
     }
 
     /// The kind of the first pattern that a whole text matches.
@@ -126,12 +129,22 @@ impl Table {
         let mut held = [None; 3];
         candidates
             .map(|index| &self.patterns[*index as usize])
+            .filter(|pattern| pattern.may_end(&end))
             .filter(|pattern| pattern.needs.is_none_or(|class| line.holds(class, &mut held)))
             .find(|pattern| {
                 line.fuel.set(FUEL);
                 line.matches(&pattern.parts, None, 0, pattern.kind)
             })
             .map(|pattern| pattern.kind)
+    }
+}
+
+impl Pattern {
+    /// Whether a line whose last letters are these may match.
+    fn may_end(&self, letters: &str) -> bool {
+        self.ends.is_empty()
+            || suffixes(letters)
+                .any(|end| self.ends.binary_search_by(|key| key.as_str().cmp(end)).is_ok())
     }
 }
 
