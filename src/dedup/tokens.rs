@@ -75,7 +75,7 @@ pub fn tokenize(text: &str, into: &mut Vec<Token>) {
     open.close(bytes.len(), into);
 }
 
-/// Convenience for tests and one-off callers.
+/// The tokens of a text.
 pub fn tokens(text: &str) -> Vec<Token> {
     let mut into = Vec::with_capacity(text.len() / 5);
     tokenize(text, &mut into);

@@ -4,12 +4,14 @@
 //! The texts are laid beside each other and three questions asked. Did the facts stay the same? Do headline and
 //! opening agree? Is so much copied as that demands? docs/duplicates.md states the rule in full.
 
+use std::cell::OnceCell;
+
 use serde::Serialize;
 
 use super::{
     Options, Thresholds,
     signature::{Signature, Text},
-    tokens::{Kind, Token, tokenize},
+    tokens::{Kind, Token, tokens},
 };
 use crate::model::{FeedId, Timestamp};
 
@@ -18,7 +20,7 @@ mod facts;
 
 use self::align::Alignment;
 
-/// A text as one side of a comparison. Tokenised once, however often it is compared.
+/// A text as one side of a comparison. Tokenised once, however often it is compared, and not at all where it never is.
 #[derive(Clone, Debug)]
 pub struct Side<'a> {
     /// The text, furniture cut.
@@ -27,35 +29,40 @@ pub struct Side<'a> {
     pub feed: FeedId,
     /// Published, or first seen where that is unknown.
     pub at: Timestamp,
-    title: Vec<Token>,
-    body: Vec<Token>,
+    title: OnceCell<Vec<Token>>,
+    body: OnceCell<Vec<Token>>,
 }
 
 impl<'a> Side<'a> {
     /// Prepares a text for comparison.
     pub fn new(text: Text<'a>, feed: FeedId, at: Timestamp) -> Self {
-        let (mut title, mut body) = (Vec::new(), Vec::with_capacity(text.body.len() / 5));
-        tokenize(text.title, &mut title);
-        tokenize(text.body, &mut body);
-        Self { text, feed, at, title, body }
+        Self { text, feed, at, title: OnceCell::new(), body: OnceCell::new() }
     }
 
     /// The text's signature, without tokenising it again.
     pub fn signature(&self) -> Signature {
-        Signature::of_tokens(&self.title, &self.body)
+        Signature::of_tokens(self.title(), self.body())
     }
 
     /// Tokens of the body.
     pub fn tokens(&self) -> u32 {
-        self.body.len() as u32
+        self.body().len() as u32
+    }
+
+    fn title(&self) -> &[Token] {
+        self.title.get_or_init(|| tokens(self.text.title))
+    }
+
+    fn body(&self) -> &[Token] {
+        self.body.get_or_init(|| tokens(self.text.body))
     }
 
     fn has(&self, token: &Token) -> bool {
-        self.title_has(token) || self.body.iter().any(|other| other.hash == token.hash)
+        self.title_has(token) || self.body().iter().any(|other| other.hash == token.hash)
     }
 
     fn title_has(&self, token: &Token) -> bool {
-        self.title.iter().any(|other| other.hash == token.hash)
+        self.title().iter().any(|other| other.hash == token.hash)
     }
 
     fn word(&self, token: &Token) -> &'a str {
@@ -165,7 +172,7 @@ pub struct Verification {
 pub fn verify(article: &Side<'_>, other: &Side<'_>, options: &Options) -> Verification {
     let is_shorter = precedes(article, other);
     let (short, long) = if is_shorter { (article, other) } else { (other, article) };
-    let alignment = Alignment::of(&short.body, &long.body);
+    let alignment = Alignment::of(short.body(), long.body());
     let mut evidence = evidence(short, long, &alignment);
     let (test, needed, is_duplicate) = decide(&evidence, &options.thresholds);
     (evidence.test, evidence.needed) = (test, needed);
@@ -188,34 +195,34 @@ pub fn verify(article: &Side<'_>, other: &Side<'_>, options: &Options) -> Verifi
 
 /// Which side is laid beside the other: the shorter one; of equals, one and the same whoever came first.
 fn precedes(one: &Side<'_>, other: &Side<'_>) -> bool {
-    let key = |side: &Side<'_>| (side.body.len(), side.title.len());
+    let key = |side: &Side<'_>| (side.body().len(), side.title().len());
     key(one).cmp(&key(other)).then_with(|| one.text.body.cmp(other.text.body)).is_le()
 }
 
 fn evidence(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) -> Evidence {
     let share = |part: u32, of: usize| rounded(f64::from(part) / of.max(1) as f64);
-    let [short_opening, long_opening] = alignment.openings(&short.body, &long.body);
+    let [short_opening, long_opening] = alignment.openings(short.body(), long.body());
     let has_number = |side: &Side<'_>, other: &Side<'_>| {
-        side.title.iter().any(|token| token.kind == Kind::Number && !other.has(token))
+        side.title().iter().any(|token| token.kind == Kind::Number && !other.has(token))
     };
     Evidence {
         test: Test::Neither,
         needed: None,
         tokens: [short.tokens(), long.tokens()],
         copied: [
-            share(alignment.short_covered, short.body.len()),
-            share(alignment.long_covered, long.body.len()),
+            share(alignment.short_covered, short.body().len()),
+            share(alignment.long_covered, long.body().len()),
         ],
         longest_run: alignment.blocks.iter().map(|block| block.length).max().unwrap_or(0),
-        headline: rounded(headline_agreement(&short.title, &long.title)),
+        headline: rounded(headline_agreement(short.title(), long.title())),
         headline_within: share(
-            long.title.iter().filter(|token| short.has(token)).count() as u32,
-            long.title.len(),
+            long.title().iter().filter(|token| short.has(token)).count() as u32,
+            long.title().len(),
         ),
         opening: [rounded(short_opening), rounded(long_opening)],
         facts: facts::facts(short, long, alignment),
         has_headline_number: has_number(short, long) && has_number(long, short),
-        headline_tokens: short.title.len().min(long.title.len()) as u32,
+        headline_tokens: short.title().len().min(long.title().len()) as u32,
         hours_apart: rounded(short.at.seconds_since(long.at).abs() as f64 / 3600.0),
         is_same_feed: short.feed == long.feed,
     }

@@ -10,8 +10,8 @@ use super::{Kind, Side, Token, align::Alignment};
 pub(super) fn facts(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) -> [u32; 2] {
     let mut numbers: [Vec<u32>; 2] = Default::default();
     let mut names: [Vec<u32>; 2] = Default::default();
-    for gap in alignment.gaps(short.body.len(), long.body.len()) {
-        let (one, other) = (&short.body[gap.short], &long.body[gap.long]);
+    for gap in alignment.gaps(short.body().len(), long.body().len()) {
+        let (one, other) = (&short.body()[gap.short], &long.body()[gap.long]);
         let no_number = |stretch: &[Token], other: &[Token]| -> Vec<u32> {
             stretch
                 .iter()
@@ -34,7 +34,7 @@ pub(super) fn facts(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) ->
         };
         exchange(&mut names, no_name(one, short, other, long), no_name(other, long, one, short));
     }
-    let agreed = alignment.blocks.iter().flat_map(|block| &short.body[block.short_range()]);
+    let agreed = alignment.blocks.iter().flat_map(|block| &short.body()[block.short_range()]);
     let agreed =
         agreed.filter(|token| is_number(token) || is_name(token, short)).map(|token| token.hash);
     let changed = [numbers, names].map(|[one, other]| distinct(one).min(distinct(other)));
