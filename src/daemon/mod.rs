@@ -46,6 +46,9 @@ const LEASE_SECONDS: i64 = 600;
 const CLAIMED_AHEAD: usize = 4;
 /// ... and at least so many: each claim is a transaction, and writes the same pages of `feeds` again.
 const LEAST_CLAIMED_AHEAD: usize = 256;
+/// Polls under way at least: requests have their own limit, and those that wait for the writer are written in one
+/// transaction, the more of them the cheaper.
+const UNDER_WAY: usize = 64;
 /// Begins the name under which a daemon claims feeds.
 const DAEMON: &str = "run:";
 /// Polls that may wait for the writer.
@@ -310,7 +313,7 @@ impl<'a> Rounds<'a> {
 
     /// Starts every poll that may start now.
     fn start(&mut self) -> Wait {
-        while self.running.len() < self.service.concurrency {
+        while self.running.len() < self.service.concurrency.max(UNDER_WAY) {
             match self.queue.next(self.service.cx.fetcher.hosts(), Instant::now()) {
                 pacer::Next::Start(feed, slot) => self.spawn(feed, slot),
                 pacer::Next::Wait(instant) => return Wait::Until(instant),
