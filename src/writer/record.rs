@@ -196,13 +196,7 @@ fn plan(
     // The same feed has another jitter at each poll, and the same one in every process.
     let seed =
         xxh3_64_with_seed(feed.url.as_bytes(), poll.started_at.unix_seconds().unsigned_abs());
-    let next = schedule::next(&mut feed.schedule, &signals, &poll.schedule, poll.ended_at, seed);
-    NextPoll {
-        // Gone: never again, until its configuration changes.
-        at: next.at.unwrap_or(Timestamp::MAX),
-        reason: next.reason.to_owned(),
-        rules: serde_json::to_string(&next.rules).unwrap_or_else(|_| "[]".to_owned()),
-    }
+    schedule::next(&mut feed.schedule, &signals, &poll.schedule, poll.ended_at, seed).into()
 }
 
 fn record_listing(
