@@ -143,16 +143,6 @@ impl Database {
         statement.execute(params![feed, url, origin(url)])?;
         self.mark_same_feeds()
     }
-
-    /// Notes that a failing feed was warned about.
-    pub fn note_warning(&mut self, feed: FeedId, now: Timestamp) -> Result<(), Error> {
-        self.transaction(|db| {
-            let mut statement =
-                db.connection.prepare_cached("UPDATE feeds SET warned_at = ?2 WHERE id = ?1")?;
-            statement.execute(params![feed, now])?;
-            Ok(())
-        })
-    }
 }
 
 /// An error as one bounded line: it may quote what a server sent.

@@ -130,13 +130,13 @@ fn in_words(outcome: &Outcome) -> (&'static str, Option<(&str, &str)>) {
     }
 }
 
-/// A feed that fails is warned of when it begins to, when it fails in another way, and once an hour at most.
+/// A feed that fails is warned of once an hour at most, however often it recovers or fails in another way.
 fn follow_error(feed: &mut FeedState, kind: Option<&str>, now: Timestamp) -> bool {
-    let is_news = feed.error_kind.as_deref() != kind;
     feed.error_kind = kind.map(str::to_owned);
-    let was_warned = feed.warned_at.is_some_and(|at| now.seconds_since(at) < WARNING_EVERY_SECONDS);
-    let is_warning =
-        kind.is_some() && (is_news || !was_warned) && !(was_warned && kind == Some("held"));
+    let was_warned = feed
+        .warned_at
+        .is_some_and(|at| (0..WARNING_EVERY_SECONDS).contains(&now.seconds_since(at)));
+    let is_warning = kind.is_some() && !was_warned;
     if is_warning {
         feed.warned_at = Some(now);
     }
