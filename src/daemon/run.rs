@@ -407,6 +407,8 @@ impl<'a> Loop<'a> {
 
     async fn show_status(&self) -> anyhow::Result<()> {
         let looked = self.service.cx.writer.call(|state| {
+            // Else a file that was deleted would be missed only when the next feed falls due.
+            state.db.check_file()?;
             let summary = state.db.summary(now())?;
             Ok::<_, store::Error>((summary, state.db.sizes(), state.index_len()))
         });

@@ -234,6 +234,20 @@ fn a_document_that_kills_is_not_asked_for_at_every_start() {
 }
 
 #[test]
+fn a_database_that_was_replaced_is_noticed_while_nothing_is_due() {
+    let program = Program::new().feed("a.xml", &rss("site", &[("Pier closed", "On Monday.")]));
+    let mut daemon = Daemon::ready(&program);
+    until("the feed is polled", || count(&program, "SELECT count(*) FROM polls") == 1);
+    let copy = program.path("copy.db");
+    fs::copy(program.database(), &copy).unwrap();
+    fs::rename(&copy, program.database()).unwrap();
+    // A reload shows the status anew; else it is looked every quarter of a minute.
+    daemon.signal("-HUP");
+    until("it ends", || daemon.child.try_wait().unwrap().is_some_and(|it| it.code() == Some(1)));
+    until("it says why", || daemon.log().contains("was removed or replaced"));
+}
+
+#[test]
 fn a_second_daemon_is_refused_and_once_is_welcome() {
     let server = Server::start();
     let body = "The harbour office closed the north pier on Monday because its planks have rotted.";
