@@ -87,6 +87,10 @@ fn articles_are_listed_and_found() {
         "{table}"
     );
     program.run(&["articles", "--since", "yesterday"]).expect(2);
+    for nothing in ["", " "] {
+        let refused = program.run(&["articles", "--search", nothing]).expect(2);
+        assert!(refused.stderr.contains("at least one word"), "{}", refused.stderr);
+    }
     program.run(&["articles", "--feed", "nobody"]).expect(1);
 }
 
