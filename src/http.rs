@@ -5,6 +5,7 @@
 //! here touches the database: what is answered was handed to [`Metrics`] and [`Health`] before.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     fs, io,
     os::unix::fs::{FileTypeExt, PermissionsExt},
@@ -25,7 +26,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener, UnixStream},
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
     time::{sleep, timeout},
 };
 
@@ -35,7 +36,8 @@ use crate::{
     metrics::{self, Metrics},
 };
 
-/// More than a scraper, a prober and a person need; a connection beyond them waits in the kernel's queue.
+/// More than a scraper, a prober and a person need. A connection beyond them ends the oldest one, which is idle: an
+/// answer takes no time.
 const MAX_CONNECTIONS: usize = 32;
 /// A request's header must be there in this time, also on a connection that is kept open.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -101,23 +103,32 @@ impl Listener {
     pub async fn serve(self, pages: Pages) {
         let pages = Arc::new(pages);
         let mut connections = JoinSet::new();
+        let mut open = VecDeque::with_capacity(MAX_CONNECTIONS);
         loop {
-            while connections.len() >= MAX_CONNECTIONS {
-                connections.join_next().await;
-            }
-            while connections.try_join_next().is_some() {}
             let pages = Arc::clone(&pages);
             let accepted = match &self.socket {
-                Socket::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
-                    connections.spawn(converse(stream, pages));
-                }),
-                Socket::Unix(listener, _) => listener.accept().await.map(|(stream, _)| {
-                    connections.spawn(converse(stream, pages));
-                }),
+                Socket::Tcp(listener) => listener
+                    .accept()
+                    .await
+                    .map(|(stream, _)| connections.spawn(converse(stream, pages))),
+                Socket::Unix(listener, _) => listener
+                    .accept()
+                    .await
+                    .map(|(stream, _)| connections.spawn(converse(stream, pages))),
             };
-            if let Err(error) = accepted {
-                tracing::warn!(error = %error, "cannot take a connection to metrics and health");
-                sleep(PAUSE_AFTER_FAILED_ACCEPT).await;
+            while connections.try_join_next().is_some() {}
+            match accepted {
+                Ok(connection) => {
+                    open.retain(|it: &AbortHandle| !it.is_finished());
+                    open.push_back(connection);
+                    if open.len() > MAX_CONNECTIONS {
+                        open.pop_front().inspect(AbortHandle::abort);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(error = %error, "cannot take a connection to metrics and health");
+                    sleep(PAUSE_AFTER_FAILED_ACCEPT).await;
+                }
             }
         }
     }

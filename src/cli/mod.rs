@@ -177,11 +177,18 @@ struct ArticlesArguments {
     #[arg(long, value_name = "FEED")]
     feed: Option<String>,
     /// Words that stand in title or body; the last letters may be left open (harb*)
-    #[arg(long, value_name = "WORDS")]
+    #[arg(long, value_name = "WORDS", value_parser = search_words)]
     search: Option<String>,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u32,
+}
+
+fn search_words(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("name at least one word to look for".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// An article or a folded copy.

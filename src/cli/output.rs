@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 use serde::Serialize;
+use serde_json::ser::Formatter;
 
 /// Stdout, buffered: to be flushed when all is written, or its last lines are lost without a word.
 pub(super) fn stdout() -> BufWriter<StdoutLock<'static>> {
@@ -17,12 +18,32 @@ pub(super) fn line(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes one value as one line of JSON.
+/// Writes one value as one line of JSON. What a terminal would obey is escaped: to a reader of JSON it is the same.
 pub(super) fn json_line(out: &mut impl Write, value: &impl Serialize) -> anyhow::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Printable);
     // As an `io::Error`, so that a closed pipe is known for what it is.
-    serde_json::to_writer(&mut *out, value).map_err(io::Error::from)?;
+    value.serialize(&mut serializer).map_err(io::Error::from)?;
     out.write_all(b"\n")?;
     Ok(())
+}
+
+/// Compact JSON in which [`printable`]'s characters are escaped; those below U+0020 always are.
+struct Printable;
+
+impl Formatter for Printable {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        mut fragment: &str,
+    ) -> io::Result<()> {
+        while let Some((at, c)) = fragment.char_indices().find(|(_, c)| is_unsafe(*c)) {
+            out.write_all(&fragment.as_bytes()[..at])?;
+            // None of them lies beyond U+FFFF.
+            write!(out, "\\u{:04x}", u32::from(c))?;
+            fragment = &fragment[at + c.len_utf8()..];
+        }
+        out.write_all(fragment.as_bytes())
+    }
 }
 
 /// Prints rows: as JSON Lines, or whatever `text` makes of them.
@@ -106,6 +127,19 @@ mod tests {
         assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
         assert_eq!(printable("Zürich 東京"), "Zürich 東京");
         assert_eq!(printable_lines("a\n\n\u{7}b\r\n"), "a\n\n\\u{7}b");
+    }
+
+    #[test]
+    fn json_holds_the_same_text_and_nothing_that_a_terminal_obeys() {
+        let text = "a\u{1b}[2J\u{9b}2J\u{7f} \u{202e}txt\u{2066} Zürich 東京 \"x\"\n";
+        let mut out = Vec::new();
+        json_line(&mut out, &text).unwrap();
+        let line = String::from_utf8(out).unwrap();
+        assert_eq!(
+            line.trim_end(),
+            r#""a\u001b[2J\u009b2J\u007f \u202etxt\u2066 Zürich 東京 \"x\"\n""#
+        );
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
     }
 
     #[test]

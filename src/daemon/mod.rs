@@ -35,6 +35,7 @@ use crate::{
         self, Database,
         claims::{Mode, Standing},
         feeds::FeedState,
+        polls::NextPoll,
         retention::Retention,
     },
     writer::{self, OwnedClaim, PollReport, Writer},
@@ -93,10 +94,8 @@ impl Service {
     ) -> anyhow::Result<Self> {
         let mut db = Database::open(&options)?;
         // Only the holder of the lock comes here as a daemon.
-        if is_daemon && db.release_claims_of_dead(DAEMON)? > 0 {
-            tracing::info!(
-                "an earlier daemon was killed: the feeds that it had claimed are free again"
-            );
+        if is_daemon {
+            follow_the_dead(&mut db, config, now())?;
         }
         let kind = if is_daemon { DAEMON } else { "once:" };
         take_up(&mut db, config, is_daemon, now())?;
@@ -190,6 +189,35 @@ fn take_up(db: &mut Database, config: &Config, spread: bool, now: Timestamp) -> 
     db.sync_feeds(&rows, spread_seconds, now)?;
     // The clock may have been set back while nobody ran.
     db.reanchor(now)?;
+    Ok(())
+}
+
+/// The feeds that an earlier daemon had claimed when it was killed are free again. But a document may have killed it,
+/// and would again at each restart: where it happens to a feed twice in a row, that counts as a failure.
+fn follow_the_dead(db: &mut Database, config: &Config, now: Timestamp) -> Result<(), store::Error> {
+    let by_url: HashMap<&str, &config::Feed> =
+        config.feeds.iter().map(|feed| (feed.url.as_str(), feed)).collect();
+    let freed = db.release_claims_of_dead(DAEMON, |feed| {
+        let options = by_url.get(feed.url.as_str())?.schedule_options();
+        let failure = schedule::Outcome::Failed { is_soft: true };
+        let seed = schedule::jitter_seed(feed.id.0, now);
+        let signals = schedule::Signals::of(failure);
+        let next = schedule::next(&mut feed.schedule, &signals, &options, now, seed);
+        let next = NextPoll::from(next);
+        tracing::warn!(
+            feed.id = feed.id.0,
+            feed.url = %feed.url,
+            next_poll_at = %next.at,
+            "killed twice in a row when this feed was to be polled: it is put off"
+        );
+        Some(next)
+    })?;
+    if freed > 0 {
+        tracing::info!(
+            feeds = freed,
+            "an earlier daemon was killed: the feeds that it had claimed are free again"
+        );
+    }
     Ok(())
 }
 

@@ -101,6 +101,11 @@ impl Signals {
         }
     }
 
+    /// Waits for a request to stop; nobody takes up a configuration any more.
+    async fn stop(&mut self) {
+        while self.next().await != Asked::Stop {}
+    }
+
     /// Does `work`, which waits for the writer. A request to stop is remembered, and the writer told not to wait for
     /// anybody's lock any longer; a second one ends the process.
     async fn during<T>(&mut self, writer: &Writer, work: impl Future<Output = T>) -> T {
@@ -152,7 +157,7 @@ pub async fn run(path: &Path, config: Config, level: &Level) -> Result<(), Error
     // Whoever asks twice does not want to wait: no grace, no draining.
     let stopped = tokio::select! {
         stopped = service.stop() => stopped,
-        _ = signals.next() => process::exit(1),
+        () = signals.stop() => process::exit(1),
     };
     tracing::info!("stopped");
     Ok(outcome.and(stopped)?)
@@ -402,6 +407,8 @@ impl<'a> Loop<'a> {
 
     async fn show_status(&self) -> anyhow::Result<()> {
         let looked = self.service.cx.writer.call(|state| {
+            // Else a file that was deleted would be missed only when the next feed falls due.
+            state.db.check_file()?;
             let summary = state.db.summary(now())?;
             Ok::<_, store::Error>((summary, state.db.sizes(), state.index_len()))
         });
@@ -512,7 +519,7 @@ impl<'a> Loop<'a> {
                     tracing::warn!(error = %chain(&error), "a poll could not be written and will be made again");
                 },
                 () = &mut grace => break,
-                asked = signals.next() => if asked == Asked::Stop { process::exit(1) },
+                () = signals.stop() => process::exit(1),
             }
         }
         self.rounds.running.shutdown().await;

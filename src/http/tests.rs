@@ -85,15 +85,18 @@ async fn nonsense_and_hangers_on_do_not_keep_others_from_an_answer() {
     serving(any_port(), async |address, health| {
         health.enter(Phase::Running);
         let mut idle = Vec::new();
-        for _ in 0..MAX_CONNECTIONS - 1 {
+        for _ in 0..2 * MAX_CONNECTIONS {
             idle.push(TcpStream::connect(&address).await.unwrap());
         }
+        let asked = Instant::now();
         let answer = tcp(&address, "\u{1}\u{2} nonsense").await;
         assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
         let long = format!("GET /{}", "x".repeat(2 * MAX_HEADER_BYTES));
         let answer = tcp(&address, &long).await;
         assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
         assert!(tcp(&address, "GET /health").await.starts_with("HTTP/1.1 200"));
+        // Not only when the idle ones have been cut off for their silence.
+        assert!(asked.elapsed() < HEADER_TIMEOUT / 2, "{:?}", asked.elapsed());
     })
     .await;
 }

@@ -10,8 +10,13 @@ use std::{
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Database, Error, feeds::FeedState};
+use super::{Database, Error, feeds::FeedState, polls::NextPoll};
 use crate::model::{FeedId, Timestamp};
+
+/// The `error_kind` of a feed whose poll ended with the whole process ...
+const INTERRUPTED: &str = "interrupted";
+/// ... and its `error`.
+const KILLED: &str = "newsfold was killed while it meant to poll this feed, or polled it";
 
 /// Which feeds a claim may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,15 +240,34 @@ impl Database {
         })
     }
 
-    /// Frees what daemons before this one had claimed when they were killed. `kind` begins the name of every daemon;
-    /// sound only for the one that holds the lock, since no other one lives then.
-    pub fn release_claims_of_dead(&mut self, kind: &str) -> Result<usize, Error> {
+    /// Frees what daemons before this one had claimed when they were killed, and notes that on each feed. One that had
+    /// this happen twice in a row may be the reason: `put_off` says when it is polled next, `None`: as before. `kind`
+    /// begins the name of every daemon; sound only for the one that holds the lock, since no other one lives then.
+    ///
+    /// Returns how many were freed.
+    pub fn release_claims_of_dead(
+        &mut self,
+        kind: &str,
+        put_off: impl Fn(&mut FeedState) -> Option<NextPoll>,
+    ) -> Result<usize, Error> {
         self.transaction(|db| {
             let mut statement = db.connection.prepare_cached(
-                "UPDATE feeds SET claimed_by = NULL, claimed_until = NULL
-                 WHERE claimed_until IS NOT NULL AND substr(claimed_by, 1, length(?1)) = ?1",
+                "SELECT id FROM feeds WHERE claimed_until IS NOT NULL AND substr(claimed_by, 1, length(?1)) = ?1",
             )?;
-            Ok(statement.execute([kind])?)
+            let claimed: Vec<FeedId> =
+                statement.query_map([kind], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            let mut release = db.connection.prepare_cached(
+                "UPDATE feeds SET claimed_by = NULL, claimed_until = NULL, error_kind = ?2, error = ?3 WHERE id = ?1",
+            )?;
+            for id in &claimed {
+                let Some(mut feed) = db.feed_state(*id)? else { continue };
+                let was_interrupted = feed.error_kind.as_deref() == Some(INTERRUPTED);
+                match was_interrupted.then(|| put_off(&mut feed)).flatten() {
+                    Some(next) => db.store_state(&feed, &next, Some(KILLED))?,
+                    None => drop(release.execute(params![id, INTERRUPTED, KILLED])?),
+                }
+            }
+            Ok(claimed.len())
         })
     }
 

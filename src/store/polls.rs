@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use rusqlite::{named_params, params};
 
 use super::{Database, Error, feeds::FeedState, feeds::origin};
-use crate::model::{FeedId, Timestamp};
+use crate::{
+    model::{FeedId, Timestamp},
+    schedule,
+};
 
 /// One row of `polls`, field names as columns.
 #[derive(Clone, Debug)]
@@ -34,6 +37,17 @@ pub struct NextPoll {
     pub reason: String,
     /// What every rule asked for: a JSON array.
     pub rules: String,
+}
+
+impl From<schedule::NextPoll> for NextPoll {
+    fn from(next: schedule::NextPoll) -> Self {
+        Self {
+            // Gone: never again, until its configuration changes.
+            at: next.at.unwrap_or(Timestamp::MAX),
+            reason: next.reason.to_owned(),
+            rules: serde_json::to_string(&next.rules).unwrap_or_else(|_| "[]".to_owned()),
+        }
+    }
 }
 
 /// Longest error text kept: some servers answer with a page.
@@ -128,16 +142,6 @@ impl Database {
             .prepare_cached("UPDATE feeds SET effective_url = ?2, origin = ?3 WHERE id = ?1")?;
         statement.execute(params![feed, url, origin(url)])?;
         self.mark_same_feeds()
-    }
-
-    /// Notes that a failing feed was warned about.
-    pub fn note_warning(&mut self, feed: FeedId, now: Timestamp) -> Result<(), Error> {
-        self.transaction(|db| {
-            let mut statement =
-                db.connection.prepare_cached("UPDATE feeds SET warned_at = ?2 WHERE id = ?1")?;
-            statement.execute(params![feed, now])?;
-            Ok(())
-        })
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -41,17 +42,19 @@ impl Database {
     }
 
     /// Copies the database as it stands to `target`, while others read and write. An existing file is never
-    /// overwritten; `target` appears only once it is complete.
+    /// overwritten; `target` appears only once it is complete, and nobody may read it who may not read the database.
     pub fn back_up(&self, target: &Path) -> Result<(), Error> {
         let failed =
             |operation| move |source| Error::File { operation, path: target.to_owned(), source };
         if target.try_exists().map_err(failed("look at"))? {
             return Err(failed("write")(io::ErrorKind::AlreadyExists.into()));
         }
+        let mode = fs::metadata(&self.path).map_err(failed("look at"))?.mode() & 0o666;
         let partial = with_suffix(target, ".partial");
-        File::create_new(&partial).map_err(failed("write beside"))?;
+        // Holds the lock by which a later one knows whether this one lives.
+        let file = create_partial(&partial, mode).map_err(failed("write beside"))?;
         let copied = self.copy_pages(&partial).and_then(|()| {
-            File::open(&partial).and_then(|file| file.sync_all()).map_err(failed("write"))?;
+            file.sync_all().map_err(failed("write"))?;
             fs::hard_link(&partial, target).map_err(failed("write"))
         });
         fs::remove_file(&partial).map_err(failed("tidy up beside"))?;
@@ -77,6 +80,39 @@ impl Database {
     pub fn sizes(&self) -> (u64, u64) {
         let bytes = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
         (bytes(&self.path), bytes(&with_suffix(&self.path, "-wal")))
+    }
+}
+
+/// A new file at `path`, locked. One that a killed backup left there goes; one that is being written stays, and is an
+/// error.
+fn create_partial(path: &Path, mode: u32) -> io::Result<File> {
+    let create = || OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let file = match create() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            if !fs::symlink_metadata(path)?.is_file() {
+                return Err(error);
+            }
+            let left_behind = File::open(path)?;
+            lock_at(&left_behind, path)?;
+            // A journal would be taken for the new file's.
+            let _ = fs::remove_file(with_suffix(path, "-journal"));
+            fs::remove_file(path)?;
+            create()?
+        }
+        created => created?,
+    };
+    lock_at(&file, path)?;
+    Ok(file)
+}
+
+/// Locks `file`, which must be the one that `path` still names.
+fn lock_at(file: &File, path: &Path) -> io::Result<()> {
+    file.try_lock()?;
+    let (ours, there) = (file.metadata()?, fs::symlink_metadata(path)?);
+    if (ours.dev(), ours.ino()) == (there.dev(), there.ino()) {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::WouldBlock.into())
     }
 }
 

@@ -179,7 +179,7 @@ pub struct PollReport {
     pub next_poll_reason: String,
     /// Failures in a row, this one counted.
     pub failures: u32,
-    /// Whether this failure is to be warned of: the first of its kind, or an hour after the last warning.
+    /// Whether this failure is to be warned of: none of the feed's was in the last hour.
     pub is_warning: bool,
     /// Status of the last answer.
     pub http_status: Option<u16>,

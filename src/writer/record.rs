@@ -130,13 +130,13 @@ fn in_words(outcome: &Outcome) -> (&'static str, Option<(&str, &str)>) {
     }
 }
 
-/// A feed that fails is warned of when it begins to, when it fails in another way, and once an hour at most.
+/// A feed that fails is warned of once an hour at most, however often it recovers or fails in another way.
 fn follow_error(feed: &mut FeedState, kind: Option<&str>, now: Timestamp) -> bool {
-    let is_news = feed.error_kind.as_deref() != kind;
     feed.error_kind = kind.map(str::to_owned);
-    let was_warned = feed.warned_at.is_some_and(|at| now.seconds_since(at) < WARNING_EVERY_SECONDS);
-    let is_warning =
-        kind.is_some() && (is_news || !was_warned) && !(was_warned && kind == Some("held"));
+    let was_warned = feed
+        .warned_at
+        .is_some_and(|at| (0..WARNING_EVERY_SECONDS).contains(&now.seconds_since(at)));
+    let is_warning = kind.is_some() && !was_warned;
     if is_warning {
         feed.warned_at = Some(now);
     }
@@ -196,13 +196,7 @@ fn plan(
     // The same feed has another jitter at each poll, and the same one in every process.
     let seed =
         xxh3_64_with_seed(feed.url.as_bytes(), poll.started_at.unix_seconds().unsigned_abs());
-    let next = schedule::next(&mut feed.schedule, &signals, &poll.schedule, poll.ended_at, seed);
-    NextPoll {
-        // Gone: never again, until its configuration changes.
-        at: next.at.unwrap_or(Timestamp::MAX),
-        reason: next.reason.to_owned(),
-        rules: serde_json::to_string(&next.rules).unwrap_or_else(|_| "[]".to_owned()),
-    }
+    schedule::next(&mut feed.schedule, &signals, &poll.schedule, poll.ended_at, seed).into()
 }
 
 fn record_listing(

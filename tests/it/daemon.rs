@@ -207,6 +207,47 @@ fn a_kill_at_any_moment_loses_nothing_and_doubles_nothing() {
 }
 
 #[test]
+fn a_document_that_kills_is_not_asked_for_at_every_start() {
+    let server = Server::start();
+    let body = "The harbour office closed the north pier on Monday because its planks have rotted.";
+    server.always("/deadly", Reply::mute());
+    server.always("/sound", Reply::feed(rss("site", &[("Pier closed", body)])));
+    let program = Program::new()
+        .settings(SETTINGS)
+        .feed_at(&server.url("/deadly"), "name = \"deadly\"")
+        .feed_at(&server.url("/sound"), "name = \"sound\"");
+    for times in 1..=2 {
+        let daemon = Daemon::start(&program);
+        until("the deadly one is asked", || server.requests("/deadly").len() == times);
+        until("the other one is polled", || count(&program, "SELECT count(*) FROM polls") == 1);
+        daemon.kill();
+    }
+    let daemon = Daemon::ready(&program);
+    assert!(daemon.log().contains("it is put off"), "{}", daemon.log());
+    let deadly = "SELECT error_kind, failures, next_poll_reason,
+                         next_poll_at > strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '10 minutes')
+                  FROM feeds WHERE name = 'deadly'";
+    assert_eq!(program.sqlite(deadly), ["interrupted|1|backoff|1"]);
+    assert_eq!(count(&program, "SELECT count(*) FROM feeds WHERE claimed_by IS NOT NULL"), 0);
+    assert_eq!(daemon.stop().0, Some(0));
+    assert_eq!(server.requests("/deadly").len(), 2);
+}
+
+#[test]
+fn a_database_that_was_replaced_is_noticed_while_nothing_is_due() {
+    let program = Program::new().feed("a.xml", &rss("site", &[("Pier closed", "On Monday.")]));
+    let mut daemon = Daemon::ready(&program);
+    until("the feed is polled", || count(&program, "SELECT count(*) FROM polls") == 1);
+    let copy = program.path("copy.db");
+    fs::copy(program.database(), &copy).unwrap();
+    fs::rename(&copy, program.database()).unwrap();
+    // A reload shows the status anew; else it is looked every quarter of a minute.
+    daemon.signal("-HUP");
+    until("it ends", || daemon.child.try_wait().unwrap().is_some_and(|it| it.code() == Some(1)));
+    until("it says why", || daemon.log().contains("was removed or replaced"));
+}
+
+#[test]
 fn a_second_daemon_is_refused_and_once_is_welcome() {
     let server = Server::start();
     let body = "The harbour office closed the north pier on Monday because its planks have rotted.";

@@ -87,6 +87,10 @@ fn articles_are_listed_and_found() {
         "{table}"
     );
     program.run(&["articles", "--since", "yesterday"]).expect(2);
+    for nothing in ["", " "] {
+        let refused = program.run(&["articles", "--search", nothing]).expect(2);
+        assert!(refused.stderr.contains("at least one word"), "{}", refused.stderr);
+    }
     program.run(&["articles", "--feed", "nobody"]).expect(1);
 }
 
@@ -219,6 +223,8 @@ fn nothing_of_a_feed_reaches_the_terminal_as_a_command() {
         let text = program.run(arguments).expect(0).stdout;
         assert!(text.contains("red\\u{1b}[31m\\u{202e}txt"), "{text}");
         assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
+        let json = program.run(&[arguments, &["--json"]].concat()).expect(0).stdout;
+        assert!(json.contains("red\\u001b[31m\\u202etxt"), "{json}");
     }
 }
 

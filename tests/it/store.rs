@@ -1,6 +1,10 @@
 //! The file itself: opened, refused, claimed from, kept whole when something breaks, copied, tidied.
 
-use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    process::Command,
+};
 
 use newsfold::{
     dedup::Scope,
@@ -456,7 +460,16 @@ fn a_backup_is_whole_and_never_written_over_a_file() {
     desk.poll(feed, &[Entry::new("1", "Bridge opened", &story(1, 60))]);
     let target = desk.path.with_file_name("copy.db");
     let db = Database::open_for_reading(&store::Options::new(&desk.path)).unwrap();
+    // Another backup writes, then it is killed.
+    let partial = target.with_file_name("copy.db.partial");
+    let other = fs::File::create(&partial).unwrap();
+    other.lock().unwrap();
+    db.back_up(&target).unwrap_err();
+    assert!(partial.exists() && !target.exists());
+    drop(other);
+    fs::set_permissions(&desk.path, fs::Permissions::from_mode(0o600)).unwrap();
     db.back_up(&target).unwrap();
+    assert_eq!(fs::metadata(&target).unwrap().mode() & 0o777, 0o600);
     assert_eq!(rows(&target, "SELECT title FROM latest"), ["Bridge opened"]);
     assert_eq!(rows(&target, "PRAGMA integrity_check"), ["ok"]);
     let error = db.back_up(&target).unwrap_err();

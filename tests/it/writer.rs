@@ -564,6 +564,29 @@ fn what_a_feed_repeats_is_learned_from_kept_articles() {
 }
 
 #[test]
+fn a_feed_is_warned_of_once_an_hour_however_it_fails() {
+    let mut desk = Desk::new();
+    let feed = desk.feed("a");
+    let failed = |kind: &str| Outcome::Failed {
+        kind: kind.to_owned(),
+        message: kind.to_owned(),
+        is_soft: true,
+    };
+    let mut warnings = Vec::new();
+    for outcome in
+        [failed("not_found"), failed("server_error"), Outcome::Unchanged, failed("not_found")]
+    {
+        let poll = desk.poll_of(feed, outcome);
+        warnings.push(desk.block_on(desk.writer().record(poll)).unwrap().is_warning);
+        desk.later(60);
+    }
+    assert_eq!(warnings, [true, false, false, false]);
+    desk.later(3_600);
+    let poll = desk.poll_of(feed, failed("not_found"));
+    assert!(desk.block_on(desk.writer().record(poll)).unwrap().is_warning);
+}
+
+#[test]
 fn every_outcome_is_one_row_and_one_state() {
     let mut desk = Desk::new();
     let feed = desk.feed("a");
