@@ -38,7 +38,7 @@ impl Default for Thresholds {
             most: 0.6,
             marked: 0.2,
             nearly_all: 0.9,
-            both_ways: 0.75,
+            both_ways: 0.8,
             changed: 0.25,
             changed_some: 0.15,
             changed_few: 0.05,

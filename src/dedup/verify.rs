@@ -173,7 +173,7 @@ pub fn verify(article: &Side<'_>, other: &Side<'_>, options: &Options) -> Verifi
     let is_shorter = precedes(article, other);
     let (short, long) = if is_shorter { (article, other) } else { (other, article) };
     let alignment = Alignment::of(short.body(), long.body());
-    let mut evidence = evidence(short, long, &alignment);
+    let mut evidence = evidence(short, long, &alignment, &options.thresholds);
     let (test, needed, is_duplicate) = decide(&evidence, &options.thresholds);
     (evidence.test, evidence.needed) = (test, needed);
     let is_same_text = evidence.copied == [1.0, 1.0] && evidence.tokens[0] == evidence.tokens[1];
@@ -199,7 +199,13 @@ fn precedes(one: &Side<'_>, other: &Side<'_>) -> bool {
     key(one).cmp(&key(other)).then_with(|| one.text.body.cmp(other.text.body)).is_le()
 }
 
-fn evidence(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) -> Evidence {
+fn evidence(
+    short: &Side<'_>,
+    long: &Side<'_>,
+    alignment: &Alignment,
+    limits: &Thresholds,
+) -> Evidence {
+    let is_short_item = short.tokens() < limits.short;
     let share = |part: u32, of: usize| rounded(f64::from(part) / of.max(1) as f64);
     let [short_opening, long_opening] = alignment.openings(short.body(), long.body());
     let has_number = |side: &Side<'_>, other: &Side<'_>| {
@@ -220,7 +226,7 @@ fn evidence(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) -> Evidenc
             long.title().len(),
         ),
         opening: [rounded(short_opening), rounded(long_opening)],
-        facts: facts::facts(short, long, alignment),
+        facts: facts::facts(short, long, alignment, is_short_item),
         has_headline_number: has_number(short, long) && has_number(long, short),
         headline_tokens: short.title().len().min(long.title().len()) as u32,
         hours_apart: rounded(short.at.seconds_since(long.at).abs() as f64 / 3600.0),

@@ -7,7 +7,15 @@
 use super::{Kind, Side, Token, align::Alignment};
 
 /// Distinct facts of two texts: how many both have, how many stand in another one's place.
-pub(super) fn facts(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) -> [u32; 2] {
+///
+/// A script without capitals does not say which words are names. In a short item, where one name is what it is about,
+/// every word there that has another in its place counts as one (`is_short_item`).
+pub(super) fn facts(
+    short: &Side<'_>,
+    long: &Side<'_>,
+    alignment: &Alignment,
+    is_short_item: bool,
+) -> [u32; 2] {
     let mut numbers: [Vec<u32>; 2] = Default::default();
     let mut names: [Vec<u32>; 2] = Default::default();
     for gap in alignment.gaps(short.body().len(), long.body().len()) {
@@ -26,7 +34,7 @@ pub(super) fn facts(short: &Side<'_>, long: &Side<'_>, alignment: &Alignment) ->
                        other_side: &Side<'_>|
          -> Vec<u32> {
             let is_gone = |token: &&Token| {
-                is_name(token, side)
+                (is_name(token, side) || is_short_item && may_be_name(token, side))
                     && !other_side.has(token)
                     && !other.iter().any(|other| is_alike(side.word(token), other_side.word(other)))
             };
@@ -61,6 +69,13 @@ fn is_number(token: &Token) -> bool {
 
 fn is_name(token: &Token, side: &Side<'_>) -> bool {
     token.kind == Kind::Name || token.kind != Kind::Number && side.title_has(token)
+}
+
+/// A word of a script that has no capitals.
+fn may_be_name(token: &Token, side: &Side<'_>) -> bool {
+    let is_uncased = |c: char| !c.is_lowercase() && !c.is_uppercase();
+    token.kind == Kind::Piece
+        || token.kind == Kind::Word && side.word(token).chars().next().is_some_and(is_uncased)
 }
 
 fn holds(stretch: &[Token], token: &Token) -> bool {
