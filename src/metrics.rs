@@ -171,7 +171,7 @@ impl Metrics {
         r.register("polls", "Finished polls by outcome", self.polls.clone());
         r.register("poll_errors", "Failed polls by kind of error", self.poll_errors.clone());
         r.register("poll_duration_seconds", "Length of a poll, from its start to its last row", self.poll_duration.clone());
-        r.register("body_bytes", "Bytes of feed documents, decompressed", self.body_bytes.clone());
+        r.register("body_bytes", "Bytes of feed documents as received", self.body_bytes.clone());
         r.register("entries", "Entries listed in feed documents, known ones included", self.entries.clone());
         r.register("articles", "Entries that changed something, by what became of them", self.articles.clone());
         r.register("duplicates", "Copies folded into an article, by reason", self.duplicates.clone());

@@ -188,6 +188,7 @@ async fn start(
         anyhow::Ok((service, texts))
     };
     tokio::pin!(starting);
+    let mut ask = tokio::time::interval(ASK_EVERY);
     loop {
         tokio::select! {
             started = &mut starting => {
@@ -198,7 +199,7 @@ async fn start(
             }
             // A migration that is under way is rolled back by whoever opens the database next.
             asked = signals.next() => if asked == Asked::Stop { process::exit(0) },
-            () = tokio::time::sleep(ASK_EVERY), if began.elapsed() < LONGEST_START => {
+            _ = ask.tick(), if began.elapsed() < LONGEST_START => {
                 let micros = u32::try_from(MORE_TIME.as_micros()).unwrap_or(u32::MAX);
                 notify(&[NotifyState::ExtendTimeoutUsec(micros)]);
             }

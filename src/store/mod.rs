@@ -143,9 +143,23 @@ pub enum Error {
         /// As it was asked for.
         id: String,
     },
+    /// A statement came upon a damaged page.
+    #[error(
+        "the database is damaged: keep the file, put a backup in its place, or move it aside to start anew"
+    )]
+    Malformed(#[source] rusqlite::Error),
     /// A statement failed.
     #[error("database operation failed")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[source] rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(source: rusqlite::Error) -> Self {
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Malformed(source),
+            _ => Self::Sqlite(source),
+        }
+    }
 }
 
 impl Error {
@@ -172,7 +186,7 @@ impl Error {
             Self::Open { source, .. }
             | Self::Upgrade { source, .. }
             | Self::Damaged { source, .. } => source.sqlite_error_code(),
-            Self::Sqlite(source) => source.sqlite_error_code(),
+            Self::Sqlite(source) | Self::Malformed(source) => source.sqlite_error_code(),
             _ => None,
         }
     }

@@ -26,6 +26,12 @@ struct Service {
 impl Service {
     /// Starts it and waits for READY.
     fn start(program: &Program) -> Self {
+        let service = Self::spawn(program);
+        service.expect("READY=1");
+        service
+    }
+
+    fn spawn(program: &Program) -> Self {
         let path = program.path("notify");
         let _ = fs::remove_file(&path);
         let socket = UnixDatagram::bind(&path).unwrap();
@@ -34,9 +40,7 @@ impl Service {
         command.env("NOTIFY_SOCKET", &path);
         command.env("WATCHDOG_USEC", WATCHDOG.as_micros().to_string());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let service = Self { child: command.spawn().unwrap(), socket };
-        service.expect("READY=1");
-        service
+        Self { child: command.spawn().unwrap(), socket }
     }
 
     /// The next message.
@@ -162,6 +166,19 @@ fn reload_has_an_answer() {
     service.expect("RELOADING=1");
     service.expect("READY=1");
     assert_eq!(program.sqlite("SELECT count(*) FROM feeds WHERE enabled"), ["2"]);
+    assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
+fn a_start_that_takes_long_asks_for_more_time() {
+    let program = Program::new().feed("a.xml", &rss("a", &[("One", STORY)]));
+    program.run(&["once"]).expect(0);
+    let person = Person::locks(&program);
+    let service = Service::spawn(&program);
+    service.expect("EXTEND_TIMEOUT_USEC=30000000");
+    service.expect("STATUS=waiting for the lock");
+    person.leaves();
+    service.expect("READY=1");
     assert_eq!(service.stop().0, Some(0));
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use newsfold::{
     dedup::Scope,
-    model::FeedId,
+    model::{ArticleId, FeedId},
     store::{
         self, Database,
         claims::{Claim, Mode},
@@ -73,13 +73,20 @@ fn a_damaged_file_is_reported_and_moved_aside_only_on_order() {
     desk.call(|state| state.db.checkpoint().unwrap());
     desk.close();
     let mut bytes = fs::read(&desk.path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle..middle + 8_192].fill(0xa5);
+    // The head of a page of articles.
+    let text = story(20, 200).into_bytes();
+    let at = memchr::memmem::rfind(&bytes, &text[..40]).unwrap();
+    bytes[at / 8_192 * 8_192..][..64].fill(0xa5);
     fs::write(&desk.path, &bytes).unwrap();
     let checked = Database::open_for_reading(&store::Options::new(&desk.path))
         .and_then(|db| db.quick_check());
     let error = checked.unwrap_err();
     assert!(error.to_string().contains("is damaged"), "{error}");
+    // Met by a statement rather than looked for, it says the same.
+    let reading = Database::open_for_reading(&store::Options::new(&desk.path)).unwrap();
+    let met = (1..=40).find_map(|id| reading.article(ArticleId(id)).err()).unwrap();
+    assert!(met.to_string().contains("damaged: keep the file, put a backup"), "{met}");
+    drop(reading);
     assert_eq!(fs::read(&desk.path).unwrap(), bytes, "nothing was mended or lost");
     let aside = store::move_aside(&desk.path).unwrap();
     assert_eq!(fs::read(&aside).unwrap(), bytes);

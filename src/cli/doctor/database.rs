@@ -41,7 +41,7 @@ fn unusable(error: &Error) -> Finding {
         Error::Older { .. } => "start the daemon once: it upgrades the database",
         Error::Newer { .. } => "install the newer newsfold again",
         Error::Foreign { .. } => "correct [store] path",
-        Error::Damaged { .. } => RESTORE,
+        Error::Damaged { .. } | Error::Malformed(_) => RESTORE,
         _ => "run this as root, as newsfold, or as a member of the group newsfold",
     };
     Finding::error("database", crate::daemon::chain(error), remedy)

@@ -77,7 +77,7 @@ CREATE TABLE polls (
   outcome     TEXT NOT NULL CHECK (outcome IN ('changed', 'unchanged', 'failed', 'gone')),
   error_kind  TEXT CHECK ((error_kind IS NOT NULL) = (outcome IN ('failed', 'gone'))),
   error       TEXT,
-  body_bytes  INTEGER NOT NULL DEFAULT 0 CHECK (body_bytes >= 0),   -- decompressed
+  body_bytes  INTEGER NOT NULL DEFAULT 0 CHECK (body_bytes >= 0),   -- as received
   entries     INTEGER NOT NULL DEFAULT 0 CHECK (entries >= 0),      -- listed in the document
   new         INTEGER NOT NULL DEFAULT 0 CHECK (new >= 0),          -- became articles
   revised     INTEGER NOT NULL DEFAULT 0 CHECK (revised >= 0),      -- edited by their publisher
