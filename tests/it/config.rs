@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use newsfold::config::{self, Config, Interval};
+use newsfold::{
+    config::{self, Config, Interval},
+    fetch,
+};
 
 type Errors = &'static [(&'static str, &'static str)];
 
@@ -124,6 +127,13 @@ fn every_error_names_its_place_and_what_was_meant() {
             "{what}: a password was printed"
         );
     }
+}
+
+#[test]
+fn the_fetcher_has_no_defaults_of_its_own() {
+    let (config, fetcher) = (config::Fetch::default(), fetch::Options::default());
+    assert_eq!(config.max_redirects as usize, fetcher.max_redirects);
+    assert_eq!(config.user_agent, fetch::FetchOptions::default().user_agent);
 }
 
 #[test]
