@@ -66,6 +66,21 @@ const WRONG: &[(&str, &str, Errors)] = &[
         &[("2:9", "is not the URL of an http or https proxy")],
     ),
     (
+        "a url that its password breaks",
+        "[[feed]]\nurl = \"https://me:secret/secret#secret secret@a.example/f\"\n",
+        &[("2:7", "is not a URL")],
+    ),
+    (
+        "a password with a space",
+        "[[feed]]\nurl = \"https://me:secret secret@a.example/f\"\n",
+        &[("2:7", "credentials do not belong in a URL")],
+    ),
+    (
+        "a proxy without its scheme",
+        "[fetch]\nproxy = \"me:secret@a.example:3128\"\n",
+        &[("2:9", "is not the URL of an http or https proxy")],
+    ),
+    (
         "a header that only newsfold sets",
         "[[feed]]\nurl = \"https://a.example/f\"\nheaders = { If-None-Match = \"secret@\" }\n",
         &[("3:11", "If-None-Match is set by newsfold itself")],
