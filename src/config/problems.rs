@@ -32,18 +32,12 @@ pub(super) struct Problem {
     pub(super) other: Option<(Place, &'static str)>,
     pub(super) help: Option<String>,
     /// What stands there is nobody's to read.
-    pub(super) is_about_secret: bool,
+    pub(super) secret: Option<Place>,
 }
 
 impl Problem {
     pub(super) fn at(place: Place, message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            place: Some(place),
-            other: None,
-            help: None,
-            is_about_secret: false,
-        }
+        Self { message: message.into(), place: Some(place), other: None, help: None, secret: None }
     }
 }
 
@@ -61,9 +55,7 @@ impl Error {
         }
         for problem in &mut problems {
             problem.message = without_userinfo(&problem.message);
-            if problem.is_about_secret
-                && let Some(place) = &problem.place
-            {
+            if let Some(place) = &problem.secret {
                 let text = &mut sources[place.source].text;
                 let stars = stars(&text[place.span.clone()]);
                 text.replace_range(place.span.clone(), &stars);

@@ -81,6 +81,16 @@ const WRONG: &[(&str, &str, Errors)] = &[
         &[("2:9", "is not the URL of an http or https proxy")],
     ),
     (
+        "a password in the file itself",
+        "[[feed]]\nurl = \"https://a.example/f\"\npassword = \"secret\"\n",
+        &[("3:1", "unknown key password")],
+    ),
+    (
+        "headers by another name",
+        "[[feed]]\nurl = \"https://a.example/f\"\nheader = { X-Token = \"secret\" }\n[feed.auth]\na = 1\n",
+        &[("3:1", "unknown key header"), ("4:7", "unknown key auth")],
+    ),
+    (
         "a header that only newsfold sets",
         "[[feed]]\nurl = \"https://a.example/f\"\nheaders = { If-None-Match = \"secret@\" }\n",
         &[("3:11", "If-None-Match is set by newsfold itself")],
