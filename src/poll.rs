@@ -104,6 +104,7 @@ async fn answered(
     };
     if matches!(outcome, Outcome::Failed { .. }) {
         // What could not be read leaves the validators of what could in place, and may be an error page with an order.
+        warn_of_bounded(retry_after.as_ref());
         response.retry_after_seconds = retry_after.map(|order| order.seconds);
     } else {
         response.validators = Some(validators.map(from_fetch).unwrap_or_default());
@@ -169,9 +170,7 @@ fn failed(error: &fetch::Error, settings: &Settings, now: Timestamp) -> Ended {
             is_soft: error.is_soft(),
         },
     };
-    if let Some(raw) = error.retry_after().and_then(|order| order.bounded.as_deref()) {
-        tracing::warn!(retry_after = raw, "a Retry-After out of all bounds was bounded");
-    }
+    warn_of_bounded(error.retry_after());
     let closed = error.closes_origin(settings.schedule.min_interval_seconds);
     let response = Response {
         retry_after_seconds: error.retry_after().map(|order| order.seconds),
@@ -180,6 +179,12 @@ fn failed(error: &fetch::Error, settings: &Settings, now: Timestamp) -> Ended {
         ..Response::default()
     };
     Ended { at: now, http_status, body_bytes: 0, outcome, response }
+}
+
+fn warn_of_bounded(order: Option<&fetch::RetryAfter>) {
+    if let Some(raw) = order.and_then(|order| order.bounded.as_deref()) {
+        tracing::warn!(retry_after = raw, "a Retry-After out of all bounds was bounded");
+    }
 }
 
 fn moved(

@@ -95,7 +95,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
         place: None,
         other: None,
         help: None,
-        is_about_secret: false,
+        secret: None,
     }
 }
 

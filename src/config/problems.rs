@@ -3,6 +3,7 @@
 use std::{fmt, ops::Range, path::PathBuf};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use url::Url;
 
 /// One file of the configuration, kept for its messages.
 #[derive(Debug)]
@@ -31,18 +32,12 @@ pub(super) struct Problem {
     pub(super) other: Option<(Place, &'static str)>,
     pub(super) help: Option<String>,
     /// What stands there is nobody's to read.
-    pub(super) is_about_secret: bool,
+    pub(super) secret: Option<Place>,
 }
 
 impl Problem {
     pub(super) fn at(place: Place, message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            place: Some(place),
-            other: None,
-            help: None,
-            is_about_secret: false,
-        }
+        Self { message: message.into(), place: Some(place), other: None, help: None, secret: None }
     }
 }
 
@@ -60,9 +55,7 @@ impl Error {
         }
         for problem in &mut problems {
             problem.message = without_userinfo(&problem.message);
-            if problem.is_about_secret
-                && let Some(place) = &problem.place
-            {
+            if let Some(place) = &problem.secret {
                 let text = &mut sources[place.source].text;
                 let stars = stars(&text[place.span.clone()]);
                 text.replace_range(place.span.clone(), &stars);
@@ -145,21 +138,36 @@ fn stars(text: &str) -> String {
 
 /// A text with stars for username and password of every URL in it; errors are logged, and the log has many readers.
 fn without_userinfo(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (before, after) = rest.split_at(at + 3);
-        out.push_str(before);
-        let end =
-            after.find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '?' | '#'));
-        let (authority, tail) = after.split_at(end.unwrap_or(after.len()));
-        let (userinfo, host) = authority.split_at(authority.rfind('@').unwrap_or(0));
-        out.push_str(&stars(userinfo));
-        out.push_str(host);
-        rest = tail;
-    }
-    out.push_str(rest);
-    out
+    // A value ends with its quotes or its line, and with nothing else that a password could hold.
+    let values = text.split_inclusive(['"', '\'', '\n']);
+    values
+        .map(|value| match userinfo(value) {
+            Some(secret) => {
+                let hidden = stars(&value[secret.clone()]);
+                [&value[..secret.start], &hidden, &value[secret.end..]].concat()
+            }
+            None => value.to_owned(),
+        })
+        .collect()
+}
+
+/// Where username and password stand in a value. One that is no URL may be none because of its password, as
+/// `https://me:a/b@host` is, or lack its scheme: there they end with the last @.
+fn userinfo(value: &str) -> Option<Range<usize>> {
+    let last = value.rfind('@')?;
+    let Some(scheme) = value.find("://") else {
+        return value[..last].contains(':').then_some(0..last);
+    };
+    let start = scheme + 3;
+    let url = value.trim_end_matches(['"', '\'', '\n']);
+    let end = match Url::parse(url) {
+        Ok(_) => {
+            let authority = value.get(start..)?.split(['/', '\\', '?', '#']).next()?;
+            start + authority.rfind('@')?
+        }
+        Err(_) => last,
+    };
+    (start < end).then_some(start..end)
 }
 
 /// Both count from 1, columns in characters.
@@ -167,4 +175,25 @@ fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let before = &text[..text.floor_char_boundary(offset)];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usernames_and_passwords_are_not_told() {
+        for (text, told) in [
+            ("url = \"https://me:pw@host/a\"", "url = \"https://*****@host/a\""),
+            ("\"https://me:a/b@host/f\" is not", "\"https://******@host/f\" is not"),
+            ("\"https://me:a#b@host/f\"", "\"https://******@host/f\""),
+            ("\"https://me:a b@host/f\"", "\"https://******@host/f\""),
+            ("'https://me:pw@host", "'https://*****@host"),
+            ("proxy = \"me:pw@host:3128\"", "proxy = \"*****@host:3128\""),
+            ("\"https://host/@me:you\"", "\"https://host/@me:you\""),
+            ("\"https://host/\" # ask me@host", "\"https://host/\" # ask me@host"),
+        ] {
+            assert_eq!(without_userinfo(text), told);
+        }
+    }
 }

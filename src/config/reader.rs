@@ -211,7 +211,7 @@ impl<'a> Section<'a> {
         }
         let report = |message| {
             let problem = Problem::at(first.place(), format!("{key}: {message}"));
-            self.report(Problem { is_about_secret, ..problem });
+            self.report(Problem { secret: is_about_secret.then(|| first.place()), ..problem });
         };
         read(first).map_err(report).ok()
     }
@@ -235,7 +235,9 @@ impl<'a> Section<'a> {
     pub(super) fn finish(self) {
         let asked = self.asked.borrow();
         for &(source, table) in &self.layers {
-            for key in table.keys().filter(|key| !asked.contains(&key.get_ref().as_ref())) {
+            for (key, value) in
+                table.iter().filter(|(key, _)| !asked.contains(&key.get_ref().as_ref()))
+            {
                 let name: &str = key.get_ref();
                 let of =
                     if self.name.is_empty() { String::new() } else { format!(" in {}", self.name) };
@@ -247,10 +249,22 @@ impl<'a> Section<'a> {
                     Some(near) => format!("did you mean {near}?"),
                     None => format!("known here: {}", asked.join(", ")),
                 });
+                // A section's span is that of its name.
+                if is_secretive(name) && value.span().start >= key.span().end {
+                    problem.secret = Some(Place { source, span: value.span() });
+                }
                 self.problems.borrow_mut().push(problem);
             }
         }
     }
+}
+
+/// Whether somebody who writes this key, which does not exist, may have written a secret behind it.
+fn is_secretive(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["pass", "secret", "token", "auth", "header", "cookie", "credential", "key"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 /// The key most like `name`, if it is likely enough to be meant.

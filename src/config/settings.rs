@@ -317,12 +317,7 @@ impl Store {
 impl Default for Fetch {
     fn default() -> Self {
         Self {
-            user_agent: concat!(
-                "newsfold/",
-                env!("CARGO_PKG_VERSION"),
-                " (+https://newsfold.example/bot)"
-            )
-            .to_owned(),
+            user_agent: fetch::default_user_agent(),
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             first_byte_timeout: Duration::from_secs(20),

@@ -104,7 +104,7 @@ impl Default for FetchOptions {
 
 /// `newsfold/<version> (+URL)`: who we are and where a publisher can read about us.
 pub fn default_user_agent() -> String {
-    format!("newsfold/{} (+https://github.com/newsfold/newsfold)", env!("CARGO_PKG_VERSION"))
+    format!("newsfold/{} (+https://newsfold.example/bot)", env!("CARGO_PKG_VERSION"))
 }
 
 /// A text that is never printed.

@@ -422,22 +422,20 @@ impl Database {
         })
     }
 
-    /// Forgets what a feed's server has said: validators, backoff, Retry-After (its host's too), 410, watched redirect,
-    /// learned rhythm. Its next poll is due now.
+    /// Forgets what a feed's server has said: validators, backoff, 410, watched redirect, learned rhythm. Its next
+    /// poll is due now, or when the server's order to wait (Retry-After, its host's too) has passed.
     pub fn reset_feed(&mut self, id: FeedId, now: Timestamp) -> Result<(), Error> {
         self.transaction(|db| {
             let mut statement = db.connection.prepare_cached(
                 "UPDATE feeds SET etag = NULL, last_modified = NULL, validators_url = NULL, failures = 0,
-                    error_kind = NULL, error = NULL, retry_after_until = NULL, gone_at = NULL, poll_memory = '{}',
+                    error_kind = NULL, error = NULL, gone_at = NULL, poll_memory = '{}',
                     moved_to = NULL, moved_since = NULL, moved_polls = 0, effective_url = url, origin = ?3,
                     guids_trusted = 1, guid_changes = 0, next_poll_at = ?2, next_poll_reason = 'reset'
                  WHERE id = ?1",
             )?;
             let state = db.feed_state(id)?;
             let state = state.ok_or_else(|| Error::NotFound { what: "feed", id: id.to_string() })?;
-            let origin = origin(&state.url);
-            statement.execute(params![id, now, origin])?;
-            db.connection.prepare_cached("DELETE FROM hosts WHERE origin = ?1")?.execute([origin])?;
+            statement.execute(params![id, now, origin(&state.url)])?;
             db.mark_same_feeds()
         })
     }

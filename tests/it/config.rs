@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use newsfold::config::{self, Config, Interval};
+use newsfold::{
+    config::{self, Config, Interval},
+    fetch,
+};
 
 type Errors = &'static [(&'static str, &'static str)];
 
@@ -61,6 +64,31 @@ const WRONG: &[(&str, &str, Errors)] = &[
         "a broken proxy with credentials in it",
         "[fetch]\nproxy = \"socks5://me:secret@a.example\"\n",
         &[("2:9", "is not the URL of an http or https proxy")],
+    ),
+    (
+        "a url that its password breaks",
+        "[[feed]]\nurl = \"https://me:secret/secret#secret secret@a.example/f\"\n",
+        &[("2:7", "is not a URL")],
+    ),
+    (
+        "a password with a space",
+        "[[feed]]\nurl = \"https://me:secret secret@a.example/f\"\n",
+        &[("2:7", "credentials do not belong in a URL")],
+    ),
+    (
+        "a proxy without its scheme",
+        "[fetch]\nproxy = \"me:secret@a.example:3128\"\n",
+        &[("2:9", "is not the URL of an http or https proxy")],
+    ),
+    (
+        "a password in the file itself",
+        "[[feed]]\nurl = \"https://a.example/f\"\npassword = \"secret\"\n",
+        &[("3:1", "unknown key password")],
+    ),
+    (
+        "headers by another name",
+        "[[feed]]\nurl = \"https://a.example/f\"\nheader = { X-Token = \"secret\" }\n[feed.auth]\na = 1\n",
+        &[("3:1", "unknown key header"), ("4:7", "unknown key auth")],
     ),
     (
         "a header that only newsfold sets",
@@ -124,6 +152,13 @@ fn every_error_names_its_place_and_what_was_meant() {
             "{what}: a password was printed"
         );
     }
+}
+
+#[test]
+fn the_fetcher_has_no_defaults_of_its_own() {
+    let (config, fetcher) = (config::Fetch::default(), fetch::Options::default());
+    assert_eq!(config.max_redirects as usize, fetcher.max_redirects);
+    assert_eq!(config.user_agent, fetch::FetchOptions::default().user_agent);
 }
 
 #[test]

@@ -163,6 +163,11 @@ fn a_retry_after_may_be_a_date_and_absurd_ones_are_bounded_and_logged() {
         assert!((shortest..=longest).contains(&wait), "{value}: {wait}");
         assert_eq!(ended.stderr.contains("Retry-After"), is_absurd, "{value}: {}", ended.stderr);
     }
+    // An error page may come with 200.
+    let server = Server::start();
+    server.always("/feed", Reply::feed("Come back later.").header("Retry-After", "99999999"));
+    let ended = one_feed(&server, "/feed", "").run(&["-v", "once", "--all"]);
+    assert!(ended.stderr.contains("Retry-After out of all bounds"), "{}", ended.stderr);
 }
 
 #[test]
