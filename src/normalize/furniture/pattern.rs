@@ -37,10 +37,43 @@ const GUARDED: [&str; 9] = [
 #[derive(Debug, Default)]
 pub(super) struct Table {
     patterns: Vec<Pattern>,
-    by_start: HashMap<String, Vec<u32>>,
-    by_end: HashMap<String, Vec<u32>>,
+    by_start: Keyed,
+    by_end: Keyed,
     /// Patterns open at both ends; only scripts without spaces have them.
     open: Vec<u32>,
+}
+
+/// Patterns by the letters at one end.
+#[derive(Debug, Default)]
+struct Keyed {
+    /// The word may go on behind these letters.
+    open: HashMap<String, Vec<u32>>,
+    /// It ends there.
+    whole: HashMap<String, Vec<u32>>,
+}
+
+/// Letters that a pattern begins or ends with.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    letters: String,
+    /// No word goes on behind them, seen from the end that they stand at.
+    is_whole: bool,
+}
+
+impl Keyed {
+    fn add(&mut self, key: Key, index: u32) {
+        let keys = if key.is_whole { &mut self.whole } else { &mut self.open };
+        push_once(keys.entry(key.letters).or_default(), index);
+    }
+
+    /// Patterns under any of these letters, of which it is told whether no word goes on behind them.
+    fn find<'a>(&self, keys: impl Iterator<Item = (&'a str, bool)>) -> impl Iterator<Item = u32> {
+        let lists = keys.flat_map(|(letters, is_whole)| {
+            let whole = is_whole.then(|| self.whole.get(letters)).flatten();
+            self.open.get(letters).into_iter().chain(whole)
+        });
+        lists.flatten().copied()
+    }
 }
 
 /// One pattern.
@@ -49,7 +82,7 @@ struct Pattern {
     kind: &'static str,
     parts: Vec<Part>,
     /// Last letters without one of which no line matches, sorted; empty where it may end with anything.
-    ends: Vec<String>,
+    ends: Vec<Key>,
     /// A class of words without which no line matches.
     needs: Option<Class>,
 }
@@ -93,17 +126,17 @@ impl Table {
         let (starts, ends) = (keys_of(&parts, true), keys_of(&parts, false));
         // A pattern that may begin with anything is looked up by its end; one that may end so too, by what else it
         // may begin with.
-        let is_anchored = !starts.iter().any(String::is_empty);
-        let is_closed = !ends.iter().any(String::is_empty);
-        if !is_anchored && !is_closed && starts.iter().all(String::is_empty) {
+        let is_anchored = !starts.iter().any(Key::is_empty);
+        let is_closed = !ends.iter().any(Key::is_empty);
+        if !is_anchored && !is_closed && starts.iter().all(Key::is_empty) {
             self.open.push(index);
         }
         for key in starts.into_iter().filter(|key| !key.is_empty()) {
-            push_once(self.by_start.entry(key).or_default(), index);
+            self.by_start.add(key, index);
         }
         if !is_anchored && is_closed {
             for key in &ends {
-                push_once(self.by_end.entry(key.clone()).or_default(), index);
+                self.by_end.add(key.clone(), index);
             }
         }
         let needs = parts.iter().find_map(|part| match part.matter {
@@ -117,19 +150,32 @@ impl Table {
     /// The kind of the first pattern that a whole text matches.
     pub(super) fn kind_of(&self, source: &str) -> Option<&'static str> {
         let (start, end) = (folded::beginning(source, KEY), folded::ending(source, KEY));
-        let starts = prefixes(&start).filter_map(|key| self.by_start.get(key));
-        let number = start.starts_with(char::is_numeric).then(|| self.by_start.get("#")).flatten();
-        let ends = suffixes(&end).filter_map(|key| self.by_end.get(key));
+        let number = start.starts_with(char::is_numeric).then(|| self.by_start.open.get("#"));
         let is_dense = start.chars().chain(end.chars()).any(|c| c >= '\u{e00}');
         let open = (is_dense && source.len() < 240).then_some(&self.open);
-        let mut candidates = starts.chain(number).chain(ends).chain(open).flatten().peekable();
-        candidates.peek()?;
+        let mut candidates: Vec<u32> = self.by_start.find(prefixes(&start)).collect();
+        candidates.extend(number.flatten().into_iter().chain(open).flatten());
+        candidates.extend(self.by_end.find(suffixes(&end)));
+        candidates.retain(|index| self.patterns[*index as usize].may_end(&end));
+        if candidates.is_empty() {
+            return None;
+        }
+        candidates.sort_unstable();
+        candidates.dedup();
+        self.first_match(source, candidates.into_iter())
+    }
+
+    /// The kind of the first of some patterns that matches.
+    fn first_match(
+        &self,
+        source: &str,
+        candidates: impl Iterator<Item = u32>,
+    ) -> Option<&'static str> {
         let folded = Folded::of(source);
         let line = Text { source, folded: &folded, fuel: Cell::new(FUEL) };
         let mut held = [None; 3];
         candidates
-            .map(|index| &self.patterns[*index as usize])
-            .filter(|pattern| pattern.may_end(&end))
+            .map(|index| &self.patterns[index as usize])
             .filter(|pattern| pattern.needs.is_none_or(|class| line.holds(class, &mut held)))
             .find(|pattern| {
                 line.fuel.set(FUEL);
@@ -142,9 +188,14 @@ impl Table {
 impl Pattern {
     /// Whether a line whose last letters are these may match.
     fn may_end(&self, letters: &str) -> bool {
+        let has = |end: &str, is_whole: bool| {
+            let wanted = (end, is_whole);
+            let found = |key: &Key| (key.letters.as_str(), key.is_whole).cmp(&wanted);
+            self.ends.binary_search_by(found).is_ok()
+        };
         self.ends.is_empty()
             || suffixes(letters)
-                .any(|end| self.ends.binary_search_by(|key| key.as_str().cmp(end)).is_ok())
+                .any(|(end, is_whole)| has(end, false) || is_whole && has(end, true))
     }
 }
 
@@ -154,29 +205,52 @@ fn push_once(list: &mut Vec<u32>, index: u32) {
     }
 }
 
-/// The text's beginnings of one letter and more.
-fn prefixes(text: &str) -> impl Iterator<Item = &str> {
-    text.char_indices().map(|(at, c)| &text[..at + c.len_utf8()])
+/// The text's beginnings of one letter and more, and whether no word goes on behind each, as far as can be seen.
+fn prefixes(text: &str) -> impl Iterator<Item = (&str, bool)> {
+    text.char_indices().map(|(at, c)| {
+        let (letters, rest) = text.split_at(at + c.len_utf8());
+        (letters, is_apart(Some(c), rest.chars().next()))
+    })
 }
 
-fn suffixes(text: &str) -> impl Iterator<Item = &str> {
-    text.char_indices().map(|(at, _)| &text[at..])
+fn suffixes(text: &str) -> impl Iterator<Item = (&str, bool)> {
+    let mut before = None;
+    text.char_indices().map(move |(at, c)| (&text[at..], is_apart(before.replace(c), Some(c))))
+}
+
+/// Whether no word goes on from one letter to the next.
+fn is_apart(before: Option<char>, after: Option<char>) -> bool {
+    [before, after].iter().any(|c| c.is_none_or(|c| c == ' ' || !is_spaced(c)))
 }
 
 /// The letters that a text may begin (or end) with that a pattern matches, at most [`KEY`] of each; an empty key
 /// means anything.
-fn keys_of(parts: &[Part], from_start: bool) -> Vec<String> {
+fn keys_of(parts: &[Part], from_start: bool) -> Vec<Key> {
     (1..=KEY)
         .rev()
         .map(|length| {
             let mut keys = Vec::new();
             gather(&[parts], String::new(), false, &Search { length, from_start }, &mut keys);
+            keys
+        })
+        // Reading stops at so many keys: there may be others.
+        .find(|keys| keys.len() < MAX_KEYS)
+        .map(|mut keys| {
             keys.sort_unstable();
             keys.dedup();
             keys
         })
-        .find(|keys| keys.len() < MAX_KEYS)
-        .unwrap_or_else(|| vec![String::new()])
+        .unwrap_or_else(|| vec![Key::of(String::new(), false)])
+}
+
+impl Key {
+    fn of(letters: String, is_whole: bool) -> Self {
+        Self { letters, is_whole }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.letters.is_empty()
+    }
 }
 
 /// How far, and from which end, a pattern is read for its keys.
@@ -187,7 +261,7 @@ struct Search {
 
 /// Reads on in the first of several runs of pieces that follow each other; `is_glued` says how the last piece read
 /// joins the next one, where a pattern is read from its end.
-fn gather(runs: &[&[Part]], key: String, is_glued: bool, search: &Search, keys: &mut Vec<String>) {
+fn gather(runs: &[&[Part]], key: String, is_glued: bool, search: &Search, keys: &mut Vec<Key>) {
     if keys.len() >= MAX_KEYS {
         return;
     }
@@ -196,7 +270,8 @@ fn gather(runs: &[&[Part]], key: String, is_glued: bool, search: &Search, keys: 
         return;
     }
     let Some((run, below)) = runs.split_first() else {
-        keys.push(key);
+        // The whole of a short line.
+        keys.push(Key::of(key, true));
         return;
     };
     let split = if search.from_start { run.split_first() } else { run.split_last() };
@@ -204,14 +279,14 @@ fn gather(runs: &[&[Part]], key: String, is_glued: bool, search: &Search, keys: 
         gather(below, key, is_glued, search, keys);
         return;
     };
-    // What may be with a space or without is looked up by what comes before it.
-    let joins_loosely = !key.is_empty() && if search.from_start { part.is_glued } else { is_glued };
+    let joins_loosely = if search.from_start { part.is_glued } else { is_glued };
     match &part.matter {
-        _ if joins_loosely && !matches!(part.matter, Matter::Choice(_)) => keys.push(key),
         Matter::Words(words) => {
             let mut rest = vec![others];
             rest.extend_from_slice(below);
-            gather(&rest, search.join(&key, words), part.is_glued, search, keys);
+            for key in search.join(&key, words, joins_loosely) {
+                gather(&rest, key, part.is_glued, search, keys);
+            }
         }
         Matter::Choice(branches) => {
             for branch in branches {
@@ -220,26 +295,37 @@ fn gather(runs: &[&[Part]], key: String, is_glued: bool, search: &Search, keys: 
                 gather(&rest, key.clone(), is_glued, search, keys);
             }
         }
-        Matter::Number if key.is_empty() && search.from_start => keys.push("#".to_owned()),
-        _ => keys.push(key),
+        Matter::Number if key.is_empty() && search.from_start => {
+            keys.push(Key::of("#".to_owned(), false));
+        }
+        Matter::Number => keys.push(Key::of(key, false)),
+        _ => keys.push(Key::of(key, !joins_loosely)),
     }
 }
 
 impl Search {
-    fn join(&self, key: &str, words: &str) -> String {
+    /// The key with further words: behind a space, without one where none can be, either way where they join loosely.
+    fn join(&self, key: &str, words: &str, is_loose: bool) -> Vec<String> {
         let (first, second) = if self.from_start { (key, words) } else { (words, key) };
-        let ends = [first.chars().next_back(), second.chars().next()];
-        let is_spaced = ends.iter().all(|letter| letter.is_some_and(is_spaced));
-        format!("{first}{}{second}", if is_spaced { " " } else { "" })
+        let mut joined = Vec::with_capacity(2);
+        let is_inside = !is_apart(first.chars().next_back(), second.chars().next());
+        if is_inside {
+            joined.push(format!("{first} {second}"));
+        }
+        if is_loose || !is_inside {
+            joined.push(format!("{first}{second}"));
+        }
+        joined
     }
 
-    fn cut(&self, key: String) -> String {
-        if self.from_start {
-            key.chars().take(self.length).collect()
+    fn cut(&self, key: String) -> Key {
+        let letters: Vec<char> = key.chars().collect();
+        let kept = if self.from_start {
+            &letters[..self.length]
         } else {
-            let letters: Vec<char> = key.chars().collect();
-            letters[letters.len() - self.length..].iter().collect()
-        }
+            &letters[letters.len() - self.length..]
+        };
+        Key::of(kept.iter().collect(), false)
     }
 }
 
@@ -402,9 +488,7 @@ impl Text<'_> {
     /// Whether no word goes on at `at`.
     fn is_boundary(&self, at: usize) -> bool {
         let text = &self.folded.text;
-        let before = text[..at].chars().next_back();
-        let after = text[at..].chars().next();
-        [before, after].iter().any(|c| c.is_none_or(|c| c == ' ' || !is_spaced(c)))
+        is_apart(text[..at].chars().next_back(), text[at..].chars().next())
     }
 
     /// Where a hole that begins at `at` may end.
@@ -430,5 +514,57 @@ impl Text<'_> {
             _ if text[..at].ends_with(':') => guards::is_title(within(), true),
             _ => guards::is_title(within(), false) || guards::is_names(within()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::normalize::characters::is_unspaced;
+
+    /// A line that a pattern was made for: of each choice one branch.
+    fn write(parts: &[Part], seed: usize, line: &mut String) {
+        for part in parts {
+            if !part.is_glued {
+                line.push(' ');
+            }
+            match &part.matter {
+                Matter::Words(words) => line.push_str(words),
+                Matter::Choice(branches) => write(&branches[seed % branches.len()], seed / 2, line),
+                Matter::Number => line.push('7'),
+                Matter::Any => line.push_str(["", "Ada Renshaw", "nine weeks on"][seed % 3]),
+                Matter::Names => line.push_str("Ada Renshaw"),
+                Matter::Holding(Class::Channel) => line.push_str("Facebook"),
+                Matter::Holding(Class::Letter) => line.push_str("newsletter"),
+                Matter::Holding(_) => line.push_str("app"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_patterns_looked_up_are_all_that_match() {
+        let table = &*super::super::TABLE;
+        // What may both begin and end with anything is looked for in scripts without spaces alone.
+        let is_open =
+            |parts: &[Part], from_start| keys_of(parts, from_start).iter().any(Key::is_empty);
+        let is_found = |index: &u32| {
+            let parts = &table.patterns[*index as usize].parts;
+            !is_open(parts, true) || !is_open(parts, false)
+        };
+        let all: Vec<u32> = (0..table.patterns.len() as u32).filter(is_found).collect();
+        let mut matched = 0;
+        for (seed, pattern) in table.patterns.iter().enumerate().step_by(5) {
+            let mut line = String::new();
+            write(&pattern.parts, seed, &mut line);
+            if line.chars().any(is_unspaced) {
+                line.retain(|c| c != ' ');
+            }
+            let wanted = table.first_match(&line, all.iter().copied());
+            matched += usize::from(wanted.is_some());
+            if wanted.is_some() {
+                assert_eq!(table.kind_of(&line), wanted, "{line}");
+            }
+        }
+        assert!(matched * 5 > table.patterns.len() / 2, "{matched}");
     }
 }
