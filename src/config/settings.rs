@@ -459,6 +459,7 @@ fn thresholds(section: Section<'_>) -> Thresholds {
     share("most", &mut thresholds.most);
     share("marked", &mut thresholds.marked);
     share("nearly_all", &mut thresholds.nearly_all);
+    share("same_feed", &mut thresholds.same_feed);
     share("both_ways", &mut thresholds.both_ways);
     share("changed", &mut thresholds.changed);
     share("changed_some", &mut thresholds.changed_some);

@@ -11,6 +11,9 @@ pub struct Thresholds {
     pub most: f64,
     /// Share of the shorter text that must be copied where headline and opening both agree.
     pub marked: f64,
+    /// Share of the shorter text that must be copied where both agree within one feed: what a column always begins
+    /// with agrees as well.
+    pub same_feed: f64,
     /// Nearly all of it: within one feed, what must be copied where only one of them agrees.
     pub nearly_all: f64,
     /// Mean of the two texts' copied shares where neither agrees.
@@ -37,6 +40,7 @@ impl Default for Thresholds {
         Self {
             most: 0.6,
             marked: 0.2,
+            same_feed: 0.75,
             nearly_all: 0.9,
             both_ways: 0.8,
             changed: 0.25,

@@ -271,7 +271,7 @@ fn decide(seen: &Evidence, limits: &Thresholds) -> (Test, Option<f64>, bool) {
     let (test, needed) = match (has_headline(seen, limits), has_opening(seen, limits)) {
         (true, true) if is_series => (Test::HeadlineAndOpening, limits.nearly_all),
         (true, true) if is_opening_whole => (Test::HeadlineAndOpening, limits.marked),
-        (true, true) if seen.is_same_feed => (Test::HeadlineAndOpening, std::env::var("B").map_or(limits.most, |b| b.parse().unwrap())),
+        (true, true) if seen.is_same_feed => (Test::HeadlineAndOpening, limits.same_feed),
         (true, true) => (Test::HeadlineAndOpening, limits.most),
         (false, false) if seen.is_same_feed => return (Test::Neither, None, false),
         (false, false) => {

@@ -128,6 +128,12 @@ pub(super) fn is_names(text: &str) -> bool {
     all && proper > 0
 }
 
+/// Whether a text ends like a sentence in a script that has no capitals, where a name looks like any other word.
+pub(super) fn is_uncased_sentence(text: &str) -> bool {
+    let ends = ['.', '!', '?', ':', '؟', '۔', '।', '。', '！', '？'];
+    text.trim_end().ends_with(ends) && !text.chars().any(|c| c.is_uppercase() || is_small_letter(c))
+}
+
 /// Whether a text may be the name of a site: names, or a few words of which the first has a capital.
 pub(super) fn is_site(text: &str) -> bool {
     let text = text.trim().trim_matches(|c: char| !c.is_alphanumeric());

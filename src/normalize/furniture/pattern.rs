@@ -504,15 +504,22 @@ impl Text<'_> {
             let from = self.folded.source_of(at, self.source);
             &self.source[from..self.folded.source_of(end, self.source).max(from)]
         };
+        // Without a colon between label and name, as in a sentence that begins with the word.
+        let is_bare = || !text[..at].trim_end().ends_with(':');
         match hole {
             Matter::Holding(class) => guards::holds(&text[at..end], within(), *class),
-            Matter::Names => guards::is_names(within()),
+            Matter::Names => {
+                guards::is_names(within()) && !(is_bare() && guards::is_uncased_sentence(within()))
+            }
             _ if end < text.len() => true,
             _ if !GUARDED.contains(&kind) => !guards::is_dense_sentence(within()),
             _ if kind == "click_here" => guards::is_plain(within()),
             _ if kind == "post_appeared" => at == end || guards::is_site(within()),
             _ if text[..at].ends_with(':') => guards::is_title(within(), true),
-            _ => guards::is_title(within(), false) || guards::is_names(within()),
+            _ => {
+                (guards::is_title(within(), false) || guards::is_names(within()))
+                    && !guards::is_uncased_sentence(within())
+            }
         }
     }
 }
