@@ -41,8 +41,8 @@ pub(super) fn cut(
     feed: &super::FeedContext<'_>,
     cuts: &mut Cuts,
 ) -> Option<String> {
-    let trimmed = title.trim_end_matches(['.', '…', ' ']);
-    let is_shortened = title.ends_with('…') || title.ends_with("...");
+    let trimmed = title.trim_end_matches(['.', '…', ' ', '[', ']', '(', ')']);
+    let is_shortened = ends_in_dots(title);
     let key = fold::key(if is_shortened { trimmed } else { title });
     if key.is_empty() {
         return None;
@@ -237,14 +237,19 @@ fn words_of(list: &str) -> HashSet<Vec<char>> {
         .collect()
 }
 
+/// Whether a text was cut short, and says so: `…`, `...`, `[…]`, `(...)`.
+fn ends_in_dots(text: &str) -> bool {
+    let text = text.trim_end_matches([']', ')', ' ']);
+    text.ends_with('…') || text.ends_with("...")
+}
+
 /// A line that is the title without its kicker or its ending, or cut short by dots.
 fn is_part_of_title(text: &str, headline: &Headline<'_>) -> bool {
     let key = fold::key(text);
     if key.len() * 5 < headline.key.len() * 2 || fold::words(text) < 3 {
         return false;
     }
-    let is_cut_short = text.ends_with('…') || text.ends_with("...");
-    if is_cut_short && headline.key.starts_with(&key) {
+    if ends_in_dots(text) && headline.key.starts_with(&key) {
         return true;
     }
     if let Some(start) = fold::suffix_start(headline.text, &key) {
@@ -423,7 +428,7 @@ fn is_repeated(body: &Lines, index: usize) -> bool {
     {
         return false;
     }
-    let is_short = text.ends_with('…') || text.ends_with("...") || text.ends_with("[…]");
+    let is_short = ends_in_dots(text);
     let below = &body.lines[index + 1..body.lines.len().min(index + 4)];
     let first = |text: &str| {
         text.chars().find(|c| c.is_alphanumeric()).map(|c| fold::key(c.encode_utf8(&mut [0; 4])))

@@ -136,6 +136,17 @@ fn copies_of_a_headline_found_in_full_go_too() {
 }
 
 #[test]
+fn a_headline_cut_short_is_a_copy_however_it_says_so() {
+    let text = "Ferries leave from the outer quay until spring, the board said.";
+    for dots in ["…", "...", "[…]", "[...]", " (...)"] {
+        let short = format!("The harbour board votes to dredge {dots}");
+        let content = format!("<p>{short}</p><p>{text}</p>");
+        let got = article("The harbour board votes to dredge the inner basin in May", &content);
+        assert_eq!(got.body, text, "{dots}");
+    }
+}
+
+#[test]
 fn a_page_gives_its_text_where_it_is_fuller() {
     let stub = article("Harbour closes", "<p>The harbour closes on Friday.</p>");
     let page = Page {
