@@ -14,7 +14,7 @@ use std::{collections::HashSet, sync::LazyLock};
 
 pub use learned::{LEARNED_AFTER, learn, sentences, unit, units};
 
-use self::{folded::Folded, guards::Class, pattern::Table};
+use self::{guards::Class, pattern::Table};
 use super::{
     cuts::Cuts,
     fold,
@@ -215,12 +215,11 @@ fn is_agency(text: &str) -> bool {
         return false;
     }
     let inside = text.trim_matches(|c: char| !c.is_alphanumeric());
-    let whole = Folded::of(inside).text;
+    let whole = folded::fold(inside);
     if guards::is(&whole, Class::Agency) {
         return is_set_apart(text, &whole);
     }
-    let mut parts =
-        inside.split(['/', ',', '-', '–', '&', '،', '、', ';']).map(|part| Folded::of(part).text);
+    let mut parts = inside.split(['/', ',', '-', '–', '&', '،', '、', ';']).map(folded::fold);
     let Some(first) = parts.next() else { return false };
     let is_author = |part: &str| part.chars().count() <= 3 && part.chars().all(char::is_alphabetic);
     guards::is(&first, Class::Agency)
@@ -243,7 +242,7 @@ fn is_channels(text: &str) -> bool {
     if text.len() > 160 {
         return false;
     }
-    let folded = Folded::of(text).text;
+    let folded = folded::fold(text);
     let mut words = folded.split([' ', ':']).filter(|word| !word.is_empty()).peekable();
     let is_many = folded.contains(' ');
     is_many && words.peek().is_some() && words.all(|word| guards::is(word, Class::Channel))

@@ -32,6 +32,13 @@ impl Folded {
     }
 }
 
+/// A folded text whose letters need no places.
+pub(super) fn fold(source: &str) -> String {
+    let mut folded = String::with_capacity(source.len());
+    walk(source, |letter, _| folded.push(letter));
+    folded
+}
+
 /// Gives every letter of a text as it is folded, and the byte of the source where it comes from.
 fn walk(source: &str, mut push_letter: impl FnMut(char, usize)) {
     let mut letters = Vec::with_capacity(4);

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::LazyLock};
 
-use super::folded::Folded;
+use super::folded;
 use crate::normalize::{characters::is_unspaced, fold};
 
 /// What a line talks about that calls on its reader.
@@ -50,7 +50,7 @@ fn words_of(text: &'static str, name: &str) -> Words {
             words.capital.insert(word);
             continue;
         }
-        let word = Folded::of(word).text;
+        let word = folded::fold(word);
         let is_long = word.chars().count() >= 5 || word.chars().any(is_unspaced);
         if is_long {
             words.long.push(word);
@@ -152,7 +152,7 @@ pub(super) fn is_plain(text: &str) -> bool {
 }
 
 fn is_connector(word: &str) -> bool {
-    is(&Folded::of(word).text, Class::Connector)
+    is(&folded::fold(word), Class::Connector)
 }
 
 /// A name: capitalised, a number, a handle, an address, an agency that writes itself small.
@@ -165,7 +165,7 @@ fn is_proper(word: &str) -> bool {
         || word.starts_with('@')
         || inside.contains(['.', '@'])
         || inside.chars().any(char::is_uppercase)
-        || is(&Folded::of(word).text, Class::Agency)
+        || is(&folded::fold(word), Class::Agency)
 }
 
 /// Whether a sentence ends in the middle of a text.

@@ -305,27 +305,24 @@ fn gather(runs: &[&[Part]], key: String, is_glued: bool, search: &Search, keys: 
 
 impl Search {
     /// The key with further words: behind a space, without one where none can be, either way where they join loosely.
-    fn join(&self, key: &str, words: &str, is_loose: bool) -> Vec<String> {
+    fn join(&self, key: &str, words: &str, is_loose: bool) -> impl Iterator<Item = String> {
         let (first, second) = if self.from_start { (key, words) } else { (words, key) };
-        let mut joined = Vec::with_capacity(2);
         let is_inside = !is_apart(first.chars().next_back(), second.chars().next());
-        if is_inside {
-            joined.push(format!("{first} {second}"));
-        }
-        if is_loose || !is_inside {
-            joined.push(format!("{first}{second}"));
-        }
-        joined
+        let spaced = is_inside.then(|| [first, " ", second].concat());
+        let direct = (is_loose || !is_inside).then(|| [first, second].concat());
+        spaced.into_iter().chain(direct)
     }
 
-    fn cut(&self, key: String) -> Key {
-        let letters: Vec<char> = key.chars().collect();
-        let kept = if self.from_start {
-            &letters[..self.length]
+    fn cut(&self, mut key: String) -> Key {
+        let mut places = key.char_indices().map(|(at, _)| at);
+        if self.from_start {
+            let end = places.nth(self.length).unwrap_or(key.len());
+            key.truncate(end);
         } else {
-            &letters[letters.len() - self.length..]
-        };
-        Key::of(kept.iter().collect(), false)
+            let start = places.rev().nth(self.length - 1).unwrap_or(0);
+            key.drain(..start);
+        }
+        Key::of(key, false)
     }
 }
 
@@ -338,7 +335,7 @@ fn parse(text: &mut Characters<'_>) -> Vec<Part> {
     // Whether the piece at hand began right behind the last one.
     let mut is_glued = true;
     let flush = |words: &mut String, parts: &mut Vec<Part>, glued: bool| {
-        let folded = Folded::of(words).text;
+        let folded = folded::fold(words);
         if !folded.is_empty() {
             let is_glued = glued && !words.starts_with(' ');
             parts.push(Part { matter: Matter::Words(folded), is_glued });
