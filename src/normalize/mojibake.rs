@@ -29,6 +29,12 @@ pub(super) fn repair(text: &str) -> Option<String> {
                     rest = &rest[length..];
                     continue;
                 }
+                // The no-break space of `à` was read as a space; one or two sure sequences must stand elsewhere.
+                None if character == 'Ã' && rest[2..].starts_with(' ') => {
+                    out.push('à');
+                    rest = &rest[2..];
+                    continue;
+                }
                 // An accented letter of the text's own: it was not misread as a whole.
                 None if !character.is_ascii() => return None,
                 None => {}
@@ -87,6 +93,11 @@ mod tests {
             ("São Paulo", None),
             ("CORAÇÃO E PÃO", None),
             ("Décidé, Ã la carte", None),
+            (
+                "La grÃ¨ve continue Ã Paris, qui espÃ¨re",
+                Some("La grève continue à Paris, qui espère"),
+            ),
+            ("A IRMÃ DA MANHÃ E DE AMANHÃ E", None),
             ("plain", None),
             ("Ã©", None),
         ] {
