@@ -339,9 +339,17 @@ impl<'a> Rounds<'a> {
         Ok(true)
     }
 
+    /// How many polls may be under way. One request at a time means one feed after the other, in their order.
+    fn under_way(&self) -> usize {
+        match self.service.concurrency {
+            1 => 1,
+            concurrency => concurrency.max(UNDER_WAY),
+        }
+    }
+
     /// Starts every poll that may start now.
     fn start(&mut self) -> Wait {
-        while self.running.len() < self.service.concurrency.max(UNDER_WAY) {
+        while self.running.len() < self.under_way() {
             match self.queue.next(self.service.cx.fetcher.hosts(), Instant::now()) {
                 pacer::Next::Start(feed, slot) => self.spawn(feed, slot),
                 pacer::Next::Wait(instant) => return Wait::Until(instant),

@@ -43,7 +43,7 @@ impl Default for Thresholds {
             same_feed: 0.75,
             nearly_all: 0.9,
             both_ways: 0.8,
-            changed: 0.25,
+            changed: 0.2,
             changed_some: 0.15,
             changed_few: 0.05,
             short: 60,
