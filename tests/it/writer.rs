@@ -253,7 +253,7 @@ fn a_shared_url_proves_nothing() {
 fn a_fuller_copy_lends_its_text_and_the_article_keeps_its_name() {
     let mut desk = Desk::new();
     let (a, b) = (desk.feed("a"), desk.feed("b"));
-    let short = story(1, 80);
+    let short = story(1, 100);
     let full = format!("{short} {}", story(2, 60));
     desk.poll(a, &[Entry::new("1", "Bridge opened", &short).published("2026-11-23T08:00:00Z")]);
     let report = desk
@@ -261,11 +261,11 @@ fn a_fuller_copy_lends_its_text_and_the_article_keeps_its_name() {
     assert_eq!((report.new, report.duplicates), (0, 1));
     assert_eq!(
         desk.value("SELECT id, feed_id, guid, title, word_count, body_source, text_from, revision, change_id, published_at FROM articles"),
-        "1|1|tag:example,1|Holm has a bridge|140|copy|1|2|2|2026-11-23T08:00:00Z"
+        "1|1|tag:example,1|Holm has a bridge|160|copy|1|2|2|2026-11-23T08:00:00Z"
     );
     assert_eq!(
         desk.value("SELECT title, change, word_count FROM revisions"),
-        "Bridge opened|fuller|80"
+        "Bridge opened|fuller|100"
     );
     assert_eq!(desk.value("SELECT count(*) FROM duplicates"), "1");
 
@@ -276,7 +276,7 @@ fn a_fuller_copy_lends_its_text_and_the_article_keeps_its_name() {
     assert_eq!(report.revised, 1);
     assert_eq!(
         desk.value("SELECT word_count, body_source, revision, change_id FROM articles"),
-        "140|copy|3|2"
+        "160|copy|3|2"
     );
     assert_eq!(
         desk.value("SELECT body LIKE '%3 children.' FROM revisions WHERE revision = 2"),
@@ -286,7 +286,7 @@ fn a_fuller_copy_lends_its_text_and_the_article_keeps_its_name() {
     desk.poll(a, &[Entry::new("1", "Bridge opened", &edited).published("2026-11-23T08:00:00Z")]);
     assert_eq!(
         desk.value("SELECT title, word_count, body_source, text_from, change_id FROM articles"),
-        "Bridge opened|144|feed||3"
+        "Bridge opened|164|feed||3"
     );
     desk.check();
 }
@@ -296,12 +296,12 @@ fn first_come_keeps_its_text_where_that_is_preferred() {
     let mut desk = Desk::new();
     desk.prefer(Prefer::First);
     let (a, b) = (desk.feed("a"), desk.feed("b"));
-    let short = story(1, 80);
+    let short = story(1, 100);
     desk.poll(a, &[Entry::new("1", "Bridge opened", &short)]);
     desk.poll(b, &[Entry::new("2", "Holm has a bridge", &format!("{short} {}", story(2, 60)))]);
     assert_eq!(
         desk.value("SELECT title, word_count, revision FROM articles"),
-        "Bridge opened|80|1"
+        "Bridge opened|100|1"
     );
 }
 
@@ -310,7 +310,7 @@ fn of_two_equally_full_texts_the_higher_priority_is_shown() {
     let mut desk = Desk::new();
     let (a, b) = (desk.feed("a"), desk.feed_with("b", Scope::All, 5));
     let c = desk.feed("c");
-    let text = story(1, 80);
+    let text = story(1, 100);
     desk.poll(a, &[Entry::new("1", "Bridge opened", &text)]);
     desk.poll(b, &[Entry::new("2", "Holm has a bridge", &text)]);
     assert_eq!(desk.value("SELECT title, body_source FROM articles"), "Holm has a bridge|copy");
@@ -344,7 +344,7 @@ fn an_edited_copy_is_judged_again_and_may_leave() {
 fn unfolding_gives_each_its_own_and_holds_for_good() {
     let mut desk = Desk::new();
     let (a, b) = (desk.feed("a"), desk.feed("b"));
-    let short = story(1, 80);
+    let short = story(1, 100);
     let full = format!("{short} {}", story(2, 60));
     desk.poll(a, &[Entry::new("1", "Bridge opened", &short)]);
     let copy = Entry::new("2", "Holm has a bridge", &full).url(Some("https://b.example/2"));
@@ -352,7 +352,7 @@ fn unfolding_gives_each_its_own_and_holds_for_good() {
     assert_eq!(desk.unfold(1), 2);
     assert_eq!(
         desk.rows("SELECT id, feed_id, title, word_count, body_source, change_id FROM articles"),
-        ["1|1|Bridge opened|80|feed|3", "2|2|Holm has a bridge|140|feed|4"]
+        ["1|1|Bridge opened|100|feed|3", "2|2|Holm has a bridge|160|feed|4"]
     );
     assert_eq!(desk.rows("SELECT revision, change FROM revisions"), ["1|fuller", "2|unfolded"]);
     assert_eq!(desk.value("SELECT article_id FROM entries WHERE feed_id = 2"), "2");
