@@ -3,7 +3,6 @@
 use std::{fmt, ops::Range, path::PathBuf};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use url::Url;
 
 /// One file of the configuration, kept for its messages.
 #[derive(Debug)]
@@ -51,7 +50,7 @@ pub struct Error {
 impl Error {
     pub(super) fn new(mut sources: Vec<Source>, mut problems: Vec<Problem>) -> Self {
         for source in &mut sources {
-            source.text = without_userinfo(&source.text);
+            source.text = without_secrets(&source.text);
         }
         for problem in &mut problems {
             problem.message = without_userinfo(&problem.message);
@@ -136,38 +135,53 @@ fn stars(text: &str) -> String {
     text.chars().map(star).collect()
 }
 
-/// A text with stars for username and password of every URL in it; errors are logged, and the log has many readers.
-fn without_userinfo(text: &str) -> String {
-    // A value ends with its quotes or its line, and with nothing else that a password could hold.
-    let values = text.split_inclusive(['"', '\'', '\n']);
-    values
-        .map(|value| match userinfo(value) {
-            Some(secret) => {
-                let hidden = stars(&value[secret.clone()]);
-                [&value[..secret.start], &hidden, &value[secret.end..]].concat()
-            }
-            None => value.to_owned(),
-        })
-        .collect()
+/// Words of keys behind which a secret may stand.
+const SECRETIVE: [&str; 11] = [
+    "header",
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "auth",
+    "bearer",
+    "cookie",
+    "credential",
+    "api",
+    "key",
+];
+
+/// A text with stars for what may be a secret: all behind a secretive word in its line, and what stands before an @.
+/// Errors are logged, and the log has many readers; a line that is broken may be read in many ways, so that too much is
+/// hidden rather than too little.
+fn without_secrets(text: &str) -> String {
+    text.split_inclusive('\n').map(|line| without_userinfo(&without_values(line))).collect()
 }
 
-/// Where username and password stand in a value. One that is no URL may be none because of its password, as
-/// `https://me:a/b@host` is, or lack its scheme: there they end with the last @.
-fn userinfo(value: &str) -> Option<Range<usize>> {
-    let last = value.rfind('@')?;
-    let Some(scheme) = value.find("://") else {
-        return value[..last].contains(':').then_some(0..last);
-    };
-    let start = scheme + 3;
-    let url = value.trim_end_matches(['"', '\'', '\n']);
-    let end = match Url::parse(url) {
-        Ok(_) => {
-            let authority = value.get(start..)?.split(['/', '\\', '?', '#']).next()?;
-            start + authority.rfind('@')?
+fn without_values(line: &str) -> String {
+    let lower = line.to_ascii_lowercase();
+    let words = SECRETIVE.iter().filter_map(|word| Some(lower.find(word)? + word.len()));
+    let Some(behind) = words.min() else { return line.to_owned() };
+    match line[behind..].find('=') {
+        Some(at) => {
+            let (shown, hidden) = line.split_at(behind + at + 1);
+            format!("{shown}{}", stars(hidden))
         }
-        Err(_) => last,
+        None => line.to_owned(),
+    }
+}
+
+/// Username and password of URLs, and what may be meant as them: a password may hold anything, so they end with the
+/// line's last @.
+fn without_userinfo(line: &str) -> String {
+    let Some(last) = line.rfind('@') else { return line.to_owned() };
+    let start = match line[..last].find("://") {
+        Some(scheme) => scheme + 3,
+        None if line[..last].contains(':') => {
+            line[..last].rfind(['"', '\'', ' ', '=']).map_or(0, |at| at + 1)
+        }
+        None => return line.to_owned(),
     };
-    (start < end).then_some(start..end)
+    [&line[..start], &stars(&line[start..last]), &line[last..]].concat()
 }
 
 /// Both count from 1, columns in characters.

@@ -302,16 +302,27 @@ impl<'a> Rounds<'a> {
             mode,
             feeds,
         };
-        let claimed = self.service.cx.writer.claim_due(claim, now()).await?;
+        // Where all that was claimed is put off, others may be due behind it.
+        let mut claimed = self.service.cx.writer.claim_due(claim.clone(), now()).await?;
+        while mode == Mode::Due && !claimed.is_empty() {
+            let mut kept = Vec::with_capacity(claimed.len());
+            for feed in claimed {
+                if !self.put_off(&feed).await? {
+                    kept.push(feed);
+                }
+            }
+            claimed = kept;
+            if !claimed.is_empty() {
+                break;
+            }
+            claimed = self.service.cx.writer.claim_due(claim.clone(), now()).await?;
+        }
         if claimed.is_empty() {
             return Ok(Vec::new());
         }
         self.heed_origins().await?;
         let mut ids = Vec::with_capacity(claimed.len());
         for feed in claimed {
-            if mode == Mode::Due && self.put_off(&feed).await? {
-                continue;
-            }
             ids.push(feed.id);
             self.held.insert(feed.id, None);
             self.queue.push(&pace_key(&feed.effective_url), feed);

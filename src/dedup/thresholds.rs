@@ -39,7 +39,7 @@ impl Default for Thresholds {
     fn default() -> Self {
         Self {
             most: 0.6,
-            marked: 0.2,
+            marked: 0.35,
             same_feed: 0.75,
             nearly_all: 0.9,
             both_ways: 0.8,

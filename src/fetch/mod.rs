@@ -326,7 +326,7 @@ pub fn check_header(name: &str, value: &str) -> Result<(), String> {
         "upgrade",
     ];
     let parsed: reqwest::header::HeaderName =
-        name.parse().map_err(|_| format!("{name:?} is not the name of a header field"))?;
+        name.parse().map_err(|_| "this is not the name of a header field".to_owned())?;
     if OURS.contains(&parsed.as_str()) {
         return Err(format!("{name} is set by newsfold itself"));
     }

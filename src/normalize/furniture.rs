@@ -288,7 +288,9 @@ fn cut_end(body: &mut Lines, cuts: &mut Cuts) {
 /// Where furniture begins that ends a line, and its kind.
 fn end_of(text: &str) -> Option<(usize, &'static str)> {
     if text.ends_with([']', ')', '］']) {
-        let start = text.rfind(['[', '(', '［'])?;
+        // Dots in brackets are short: a bracket that was opened long ago is none of theirs.
+        let reach = text.ceil_char_boundary(text.len().saturating_sub(MAX_LINE));
+        let start = text[reach..].rfind(['[', '(', '［'])? + reach;
         if is_ellipsis(&text[start..]) {
             return Some((start, "ellipsis"));
         }

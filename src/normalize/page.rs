@@ -77,7 +77,24 @@ pub fn normalize_page(
     feed: &FeedContext<'_>,
     options: &Options,
 ) -> Result<Page, Refused> {
-    let Found { mut lines, extracted, facts } = find(html, options).ok_or(Refused::Empty)?;
+    // Without the boxes around the article, unless nothing is left of it then.
+    let read = |boxes| read(html, boxes, url, title, feed, options);
+    match read(Boxes::Drop) {
+        Err(Refused::Empty) => read(Boxes::Keep),
+        done => done,
+    }
+}
+
+fn read(
+    html: &str,
+    boxes: Boxes,
+    url: &str,
+    title: Option<&str>,
+    feed: &FeedContext<'_>,
+    options: &Options,
+) -> Result<Page, Refused> {
+    let Bounded { html, facts } = bounded::read(html, boxes, options);
+    let (mut lines, extracted) = article(&html).ok_or(Refused::Empty)?;
     let (metadata, facts) = (&extracted.metadata, &facts);
     let site = Some(metadata.sitename.as_str()).filter(|name| !name.is_empty());
     let feed =
@@ -111,26 +128,6 @@ pub fn normalize_page(
         title: fuller.unwrap_or(headline),
         cuts: cuts.into_vec(),
         body,
-    })
-}
-
-/// An article found in a page, not yet clean.
-struct Found {
-    lines: Lines,
-    extracted: ExtractResult,
-    facts: Facts,
-}
-
-/// Finds the article, without the boxes around it unless nothing is left then.
-fn find(html: &str, options: &Options) -> Option<Found> {
-    [Boxes::Drop, Boxes::Keep].into_iter().find_map(|boxes| {
-        let Bounded { html, facts } = bounded::read(html, boxes, options);
-        let (lines, extracted) = article(&html)?;
-        (lines.lines.iter().any(|line| line.start < line.end)).then_some(Found {
-            lines,
-            extracted,
-            facts,
-        })
     })
 }
 

@@ -87,6 +87,7 @@ fn hostile_texts_take_linear_time() {
         ("hidden", "<div hidden>".repeat(5_000)),
         ("quotes", "<a b=\"".repeat(10_000)),
         ("headlines", "<p>Harbour closes</p>".repeat(2_500)),
+        ("open bracket", format!("<p>A story ( begins. {}</p>", "Read more.) ".repeat(20_000))),
     ] {
         let start = Instant::now();
         let got = article("Harbour closes", &content);

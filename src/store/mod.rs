@@ -42,7 +42,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi};
 
 use owed::Owed;
 
@@ -170,7 +170,15 @@ impl Error {
 
     /// Whether the disk is full or failing: nothing was done, and another try succeeds once somebody has mended it.
     pub fn is_disk(&self) -> bool {
-        matches!(self.code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure))
+        match self.code() {
+            Some(ErrorCode::DiskFull) => true,
+            // What cannot be read will not be readable when there is room.
+            Some(ErrorCode::SystemIoFailure) => !matches!(
+                self.extended_code(),
+                Some(ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ)
+            ),
+            _ => false,
+        }
     }
 
     /// Whether the rows themselves were refused (a CHECK, a size limit), so that another try cannot help.
@@ -182,11 +190,19 @@ impl Error {
     }
 
     fn code(&self) -> Option<ErrorCode> {
+        self.cause()?.sqlite_error_code()
+    }
+
+    fn extended_code(&self) -> Option<i32> {
+        Some(self.cause()?.sqlite_error()?.extended_code)
+    }
+
+    fn cause(&self) -> Option<&rusqlite::Error> {
         match self {
             Self::Open { source, .. }
             | Self::Upgrade { source, .. }
-            | Self::Damaged { source, .. } => source.sqlite_error_code(),
-            Self::Sqlite(source) | Self::Malformed(source) => source.sqlite_error_code(),
+            | Self::Damaged { source, .. } => Some(source),
+            Self::Sqlite(source) | Self::Malformed(source) => Some(source),
             _ => None,
         }
     }

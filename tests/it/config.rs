@@ -101,6 +101,26 @@ const WRONG: &[(&str, &str, Errors)] = &[
         &[("3:11", "a header value is printable ASCII")],
     ),
     (
+        "a password with quotes in it",
+        "[[feed]]\nurl = \"https://me:x'secret@a.example/f\"\n",
+        &[("2:7", "credentials do not belong in a URL")],
+    ),
+    (
+        "another mistake in the line of a header",
+        "feed = [{ url = \"https://a.example/f\", headers = { Authorization = \"Bearer secret\" }, intervall = \"1h\" }]\n",
+        &[("1:87", "unknown key intervall")],
+    ),
+    (
+        "broken TOML behind a header",
+        "[[feed]]\nurl = \"https://a.example/f\"\nheaders = { Authorization = \"Bearer secret\" } x\n",
+        &[("3:47", "")],
+    ),
+    (
+        "a header whose name is its value",
+        "[[feed]]\nurl = \"https://a.example/f\"\nheaders = { \"Bearer secret\" = \"x\" }\n",
+        &[("3:11", "not the name of a header field")],
+    ),
+    (
         "one feed twice",
         "[[feed]]\nurl = \"https://a.example/f\"\n[[feed]]\nurl = \"https://a.example/f\"\n",
         &[("4:7", "listed twice")],

@@ -94,6 +94,50 @@ fn what_an_extractor_garbles_is_read_from_the_page() {
 }
 
 #[test]
+fn what_is_called_a_box_and_holds_the_article_stays() {
+    let sentences: Vec<String> = (0..6)
+        .map(|n| format!("In the month number {n} of the year the harbour board met {} times and decided nothing at all about the basin.", n + 2))
+        .collect();
+    let text: String = sentences.iter().map(|sentence| format!("<p>{sentence}</p>")).collect();
+    let body = |inner: &str| {
+        let html = format!(
+            "<html><head><title>Harbour board</title></head><body><main><article><h1>Harbour board</h1>{inner}</article></main>\
+             <footer><p>The Gazette is printed on the quay since 1871.</p></footer></body></html>"
+        );
+        page(&html, "https://news.example/1").map(|page| page.body).unwrap_or_default()
+    };
+    let all = sentences.join("\n\n");
+    for name in ["sponsored-content", "newsletter", "rail", "article-promo"] {
+        assert_eq!(body(&format!("<div class='{name}'>{text}</div>")), all, "{name}");
+    }
+    // A phrase is no box, a subheading no standfirst.
+    let marked =
+        text.replace("harbour board", "<em class='tooltip'>harbour</em> <b class='cta'>board</b>");
+    assert_eq!(body(&marked), all);
+    let subheading =
+        text.replacen("</p><p>", "</p><h2 class='subhead'>What comes next for the port</h2><p>", 1);
+    assert!(body(&subheading).contains("What comes next"), "{}", body(&subheading));
+}
+
+#[test]
+fn lines_that_share_most_of_their_words_are_all_kept() {
+    let places = ["Arkle Bay", "Millgate", "Port Ellery", "The Downs", "Holm", "Sund", "Varde"];
+    let warning = |place: &&str| {
+        format!(
+            "{place}: yellow warning of wind, gusts of up to 100 km/h, from 1 pm on Monday until 8 am on Tuesday."
+        )
+    };
+    let lines: Vec<String> = places.iter().map(warning).collect();
+    let text: String = lines.iter().map(|line| format!("<p>{line}</p>")).collect();
+    let html = format!(
+        "<html><head><title>Warnings</title></head><body><article><h1>Warnings</h1>{text}</article></body></html>"
+    );
+    let body = page(&html, "https://news.example/1").unwrap().body;
+    let missing: Vec<&String> = lines.iter().filter(|line| !body.contains(*line)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn hostile_pages_take_linear_time() {
     let text = "<p>The board voted on Tuesday to dredge the inner basin, for the first time since the great storm.</p>";
     for (name, body) in [

@@ -31,6 +31,10 @@ const MAX_HEADLINES: usize = 6;
 const MAX_HEADLINE_BYTES: usize = 1_024;
 /// Text outside links that a box beside an article may hold; what holds more may be the article.
 const MAX_BOX_TEXT: usize = 2_500;
+/// The same inside an `<article>` or `<main>`.
+const MAX_INNER_BOX_TEXT: usize = 600;
+/// Text between the headline and the standfirst: author and date.
+const MAX_BEFORE_STANDFIRST: usize = 80;
 /// How far up the open elements a closing tag looks for its own.
 const MAX_LOOK_UP: usize = 128;
 
@@ -78,6 +82,7 @@ pub(super) fn read(page: &str, boxes: Boxes, options: &Options) -> Bounded {
         seen: Seen::default(),
         has_standfirst: false,
         h1: None,
+        text_at_h1: None,
     };
     pass.out.html.reserve(page.len().min(MAX_BYTES));
     let mut at = 0;
@@ -135,6 +140,8 @@ struct Pass<'a> {
     has_standfirst: bool,
     /// Where the last `<h1>` stands in the page that comes out.
     h1: Option<Range<usize>>,
+    /// How much text had been read at its end.
+    text_at_h1: Option<usize>,
 }
 
 impl<'a> Pass<'a> {
@@ -233,18 +240,29 @@ impl<'a> Pass<'a> {
 
     /// Does what the end of an element with a role asks for.
     fn end(&mut self, role: Role, start: usize, before: Seen) {
-        let is_small = self.seen.text - before.text <= MAX_BOX_TEXT;
+        let is_inside = self.open.iter().rev().take(MAX_LOOK_UP).any(|open| {
+            open.role == Some(Role::Article)
+                && !["body", "html"].iter().any(|name| open.name.eq_ignore_ascii_case(name))
+        });
+        let limit =
+            if is_inside && role == Role::Beside { MAX_INNER_BOX_TEXT } else { MAX_BOX_TEXT };
+        let is_small = self.seen.text - before.text <= limit;
         let holds_article = self.seen.articles > before.articles;
         let holds_headline = self.seen.h1 > before.h1;
         let goes = match role {
             Role::Article | Role::Link => false,
             Role::Headline => {
                 self.h1 = Some(start..self.out.html.len());
+                self.text_at_h1 = Some(self.seen.text);
                 false
             }
             Role::Head => holds_headline && !holds_article && is_small,
             Role::Standfirst => {
-                let is_first = !self.has_standfirst && self.seen.h1 > 0 && !holds_headline;
+                let is_first = !self.has_standfirst
+                    && !holds_headline
+                    && self
+                        .text_at_h1
+                        .is_some_and(|text| before.text - text <= MAX_BEFORE_STANDFIRST);
                 self.has_standfirst |= is_first;
                 is_first && !holds_article && is_small
             }

@@ -58,15 +58,16 @@ pub(super) fn role(tag: &Tag<'_>) -> Option<Role> {
     if is("a") {
         return Some(Role::Link);
     }
-    if is("span") {
-        return None;
-    }
     if is("h1") {
         return Some(Role::Headline);
     }
     let is_body = tag.attribute("itemprop").is_some_and(|name| name.contains("articleBody"));
     if is("article") || is("main") || is("body") || is("html") || is_body {
         return Some(Role::Article);
+    }
+    // A phrase inside a sentence is no box, whatever it is called; nor is a quotation.
+    if !tag.name.is_block() || is("blockquote") {
+        return None;
     }
     let by_name = named(tag);
     if by_name.is_none() && is("header") { Some(Role::Head) } else { by_name }

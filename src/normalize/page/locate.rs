@@ -80,20 +80,29 @@ fn reach(line: &str) -> Option<usize> {
     (!line.is_empty()).then(|| (line.len() * REACH).min(MAX_REACH.max(2 * line.len())))
 }
 
-/// Long lines of which at least half stands in the text: index and where.
+/// Long lines of which at least half stands in the text: index and where. Told by runs that stand there only once:
+/// the lines of a list of warnings or results share most of theirs, and each must be found where it is.
 fn long_lines(lines: &[String], text: &[u8]) -> Vec<(usize, usize)> {
-    let mut runs: HashMap<&[u8], usize> = HashMap::with_capacity(text.len() / STEP + 1);
+    let mut runs: HashMap<&[u8], Option<usize>> = HashMap::with_capacity(text.len() / STEP + 1);
     for (at, run) in text.windows(RUN).enumerate().step_by(STEP) {
-        runs.entry(run).or_insert(at);
+        runs.entry(run).and_modify(|place| *place = None).or_insert(Some(at));
+    }
+    for (at, run) in text.windows(RUN).enumerate() {
+        if let Some(place) = runs.get_mut(run).filter(|place| place.is_some_and(|it| it != at)) {
+            *place = None;
+        }
     }
     let mut found = Vec::new();
     for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.len() >= MIN_LONG) {
-        let mut starts: Vec<usize> = Vec::new();
+        let (mut known, mut starts) = (0, Vec::new());
         for (offset, run) in line.as_bytes().windows(RUN).enumerate() {
-            starts.extend(runs.get(run).map(|place| place.saturating_sub(offset)));
+            if let Some(place) = runs.get(run) {
+                known += 1;
+                starts.extend(place.map(|place| place.saturating_sub(offset)));
+            }
         }
         // One run in STEP is known.
-        if starts.len() * STEP * 2 >= line.len() - RUN {
+        if !starts.is_empty() && known * STEP * 2 >= line.len() - RUN {
             let middle = starts.len() / 2;
             found.push((at, *starts.select_nth_unstable(middle).1));
         }
