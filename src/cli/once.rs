@@ -3,7 +3,10 @@
 //! Told to stop (Ctrl-C, SIGTERM) it drops the polls under way, gives their feeds back to others, and says how far it
 //! came; what was recorded until then stays.
 
-use std::io::{IsTerminal, Write};
+use std::{
+    io::{IsTerminal, Write},
+    time::Instant,
+};
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -45,6 +48,7 @@ async fn cycle(
     arguments: &OnceArguments,
     config: &Config,
 ) -> anyhow::Result<CycleReport> {
+    let began = Instant::now();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let service = Service::start(config, false)?;
@@ -67,6 +71,9 @@ async fn cycle(
     service.stop().await?;
     match ended {
         Some(report) => Ok(report?),
-        None => Ok(CycleReport { is_interrupted: true, ..so_far }),
+        None => {
+            let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            Ok(CycleReport { is_interrupted: true, duration_ms, ..so_far })
+        }
     }
 }

@@ -241,5 +241,6 @@ fn once_is_stopped_by_a_signal_with_its_feeds_given_back() {
     assert!(killed.success());
     let ended = finish(child, "").expect(1);
     assert!(ended.stdout.contains("stopped before the end"), "{ended:?}");
+    assert!(!ended.stdout.contains("polled in 0 ms"), "{ended:?}");
     assert_eq!(program.sqlite("SELECT count(*) FROM feeds WHERE claimed_by IS NULL"), ["1"]);
 }
