@@ -3,7 +3,10 @@
 //! Texts are judged in the order in which they came, by the same engine as `newsfold dedup`. A text counts as changed
 //! where it would be kept and is a copy, or the other way round, or would be a copy of something else.
 
-use std::{collections::HashMap, fmt::Write};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write,
+};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
@@ -27,8 +30,9 @@ pub(super) fn replay(global: &Global, arguments: &ReplayArguments) -> anyhow::Re
         set(&mut options, assignment)?;
     }
     let since = arguments.since.map_or(Timestamp::MIN, |since| since.instant(now()));
-    let mut replay = Replay::new(options);
-    open_for_reading(&config)?.each_judged_text(since, |text| replay.judge(text))?;
+    let db = open_for_reading(&config)?;
+    let mut replay = Replay::new(options, db.pairs_kept_apart()?);
+    db.each_judged_text(since, |text| replay.judge(text))?;
     if global.json {
         output::rows(true, &replay.changes, |_| String::new())?;
     } else {
@@ -104,6 +108,9 @@ struct Change {
 struct Replay {
     #[serde(skip)]
     engine: Engine,
+    /// Pairs that somebody unfolded: no setting folds them again.
+    #[serde(skip)]
+    apart: HashSet<(ArticleId, ArticleId)>,
     /// Which article each text of the engine's belongs to by the other settings.
     #[serde(skip)]
     articles: HashMap<TextId, ArticleId>,
@@ -114,8 +121,9 @@ struct Replay {
 }
 
 impl Replay {
-    fn new(options: Options) -> Self {
+    fn new(options: Options, apart: HashSet<(ArticleId, ArticleId)>) -> Self {
         Self {
+            apart,
             engine: Engine::new(options, dedup::LEARNER),
             articles: HashMap::new(),
             texts: 0,
@@ -128,11 +136,14 @@ impl Replay {
     fn judge(&mut self, text: JudgedText) {
         let at =
             text.published_at.filter(|at| *at <= text.first_seen_at).unwrap_or(text.first_seen_at);
-        let verdict = self.engine.judge(Arrival {
-            feed: text.feed_id,
-            title: text.title.clone(),
-            body: text.body,
-            at,
+        let arrival =
+            Arrival { feed: text.feed_id, title: text.title.clone(), body: text.body, at };
+        let (apart, articles) = (&self.apart, &self.articles);
+        let verdict = self.engine.judge_apart(arrival, |kept| {
+            articles.get(&kept).is_some_and(|kept| {
+                apart.contains(&(*kept, text.article_id))
+                    || apart.contains(&(text.article_id, *kept))
+            })
         });
         let is_copy = text.duplicate_id.is_some();
         let would_fold_into =
@@ -248,13 +259,14 @@ mod tests {
     #[test]
     fn what_would_change_is_named_and_the_rest_is_not() {
         let stored = || [text(1, None, 1, 10), text(1, Some(1), 2, 10), text(1, Some(2), 3, 14)];
-        let mut same = Replay::new(Options::default());
+        let mut same = Replay::new(Options::default(), HashSet::new());
         stored().into_iter().for_each(|text| same.judge(text));
         assert_eq!(same.changes, []);
         assert_eq!((same.texts, same.copies, same.would_be_copies), (3, 2, 2));
 
         let window_seconds = 86_400;
-        let mut shorter = Replay::new(Options { window_seconds, ..Options::default() });
+        let mut shorter =
+            Replay::new(Options { window_seconds, ..Options::default() }, HashSet::new());
         stored().into_iter().for_each(|text| shorter.judge(text));
         let [change] = &shorter.changes[..] else { panic!("{:?}", shorter.changes) };
         assert_eq!(change.duplicate_id, Some(DuplicateId(2)));

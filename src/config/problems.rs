@@ -204,8 +204,10 @@ mod tests {
             ("\"https://me:a b@host/f\"", "\"https://******@host/f\""),
             ("'https://me:pw@host", "'https://*****@host"),
             ("proxy = \"me:pw@host:3128\"", "proxy = \"*****@host:3128\""),
-            ("\"https://host/@me:you\"", "\"https://host/@me:you\""),
-            ("\"https://host/\" # ask me@host", "\"https://host/\" # ask me@host"),
+            ("\"https://me:a\"b@host/f\"", "\"https://******@host/f\""),
+            // What is no secret but could be one is hidden as well.
+            ("\"https://host/@me:you\"", "\"https://*****@me:you\""),
+            ("user@host", "user@host"),
         ] {
             assert_eq!(without_userinfo(text), told);
         }

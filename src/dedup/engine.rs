@@ -121,8 +121,13 @@ impl Engine {
 
     /// Judges the next text and takes it in.
     pub fn judge(&mut self, arrival: Arrival) -> Verdict {
+        self.judge_apart(arrival, |_| false)
+    }
+
+    /// As [`Engine::judge`], but never folds the text into one that `is_apart` names: somebody said so.
+    pub fn judge_apart(&mut self, arrival: Arrival, is_apart: impl Fn(TextId) -> bool) -> Verdict {
         let text = TextId(self.texts.len() as i64 + 1);
-        let (verdict, signature) = self.compare(text, &arrival);
+        let (verdict, signature) = self.compare(text, &arrival, &is_apart);
         if verdict.duplicate_of.is_none() {
             self.learn(&arrival);
         }
@@ -144,7 +149,12 @@ impl Engine {
         ))
     }
 
-    fn compare(&self, text: TextId, arrival: &Arrival) -> (Verdict, Signature) {
+    fn compare(
+        &self,
+        text: TextId,
+        arrival: &Arrival,
+        is_apart: &dyn Fn(TextId) -> bool,
+    ) -> (Verdict, Signature) {
         let body = self.strip(arrival);
         let side = side(arrival, &body);
         let signature = side.signature();
@@ -153,6 +163,9 @@ impl Engine {
         let mut verdict = Verdict::kept(text);
         for candidate in self.index.candidates(&signature, &query) {
             let Some(stored) = self.stored(candidate.text) else { continue };
+            if is_apart(stored.kept) {
+                continue;
+            }
             let other = self.strip(&stored.arrival);
             let found = verify(&side, &self::side(&stored.arrival, &other), &self.options);
             if found.is_duplicate {

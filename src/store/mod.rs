@@ -246,6 +246,7 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        make_folder(&options.path);
         let mut connection = connect(&options.path, flags, options)?;
         let found = migrate::recognise(&connection, &options.path)?;
         set_up_for_writing(&connection, options)
@@ -388,6 +389,14 @@ fn opening_failed(path: &Path, source: rusqlite::Error) -> Error {
         Some(ErrorCode::NotADatabase) => Error::Foreign { path },
         Some(ErrorCode::DatabaseCorrupt) => Error::Damaged { path, source },
         _ => Error::Open { path, source },
+    }
+}
+
+/// Makes the folder of a new database, but none above it: a path with a slip in it shall fail, not grow a tree. What goes
+/// wrong here goes wrong again when the file is opened, and is told then.
+fn make_folder(path: &Path) {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        let _ = fs::create_dir(folder);
     }
 }
 

@@ -3,6 +3,8 @@
 //! Every verb reads only and serves any connection; rows come out with the names of their columns, so that
 //! `--json` and the schema say the same words. JSON columns come out as values.
 
+use std::collections::HashSet;
+
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 use serde_json::Value;
@@ -213,6 +215,15 @@ pub struct JudgedText {
 const SHOWN_POLLS: u32 = 10;
 
 impl Database {
+    /// Pairs of articles that somebody unfolded.
+    pub fn pairs_kept_apart(&self) -> Result<HashSet<(ArticleId, ArticleId)>, Error> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT article_id, other_id FROM kept_apart WHERE other_id IS NOT NULL")?;
+        let pairs = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(pairs.collect::<Result<_, _>>()?)
+    }
+
     /// Feeds in order of their ids.
     pub fn feed_health(&self, filter: FeedFilter) -> Result<Vec<FeedHealth>, Error> {
         let condition = match filter {

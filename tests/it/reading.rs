@@ -192,6 +192,11 @@ fn replay_names_what_other_settings_would_change() {
     assert!(told.starts_with("3 texts: 1 copy now, 0 by these settings; 1 change\n"), "{told}");
     program.run(&["replay", "--set", "scope=some"]).expect(1);
     assert_eq!(program.sqlite("SELECT count(*) FROM duplicates"), ["1"], "nothing is changed");
+    program.run(&["unfold", "d1"]).expect(0);
+    assert!(
+        program.run(&["replay", "--json"]).expect(0).stdout.is_empty(),
+        "what somebody unfolded no setting folds"
+    );
 }
 
 #[test]

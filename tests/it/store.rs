@@ -95,8 +95,9 @@ fn a_damaged_file_is_reported_and_moved_aside_only_on_order() {
 }
 
 #[test]
-fn a_missing_folder_is_named() {
+fn a_missing_folder_is_made_or_named() {
     let folder = tempfile::tempdir().unwrap();
+    assert!(Database::open(&store::Options::new(folder.path().join("new/news.db"))).is_ok());
     let path = folder.path().join("no/such/news.db");
     let error = Database::open(&store::Options::new(&path)).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot open database {}", path.display()));
