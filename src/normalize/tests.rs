@@ -98,6 +98,15 @@ fn hostile_texts_take_linear_time() {
 }
 
 #[test]
+fn a_long_title_takes_linear_time() {
+    for title in ["a — b ".repeat(30_000), "x | ".repeat(30_000)] {
+        let start = Instant::now();
+        article(&title, "<p>Text.</p>");
+        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+    }
+}
+
+#[test]
 fn what_a_feed_repeats_goes_with_guards() {
     let furniture: HashSet<u64> = furniture::units(
         "The Gazette is printed on the quay since 1871\nO wind that blows on the bay\n- bread and butter, flour\n“Silt is silt and nothing else”",

@@ -10,6 +10,11 @@ use crate::model::RawText;
 const SEPARATORS: [char; 16] =
     ['|', '-', '–', '—', '―', '−', ':', '•', '·', '»', '«', '/', '｜', '：', '>', '_'];
 
+/// Bytes of a feed's title that may be the name of its site.
+const MAX_SITE_NAME: usize = 300;
+/// Bytes of a headline from which a name is cut: a longer one is a text.
+const MAX_TITLE: usize = 2_000;
+
 /// The names by which a site calls itself, as [`fold::key`]s.
 #[derive(Debug, Default)]
 pub(super) struct SiteNames {
@@ -20,6 +25,7 @@ pub(super) struct SiteNames {
 impl SiteNames {
     pub(super) fn of(feed: &FeedContext<'_>) -> Self {
         let title = feed.title.unwrap_or_default();
+        let title = &title[..title.floor_char_boundary(MAX_SITE_NAME)];
         let mut pieces: Vec<_> =
             split(title).map(fold::key).filter(|piece| is_telling(piece)).collect();
         let host = feed.site_url.and_then(host);
@@ -83,7 +89,7 @@ pub(super) fn clean(raw: Option<&RawText>, feed: &FeedContext<'_>, cuts: &mut Cu
     while let Some(repaired) = mojibake::repair(&title) {
         title = html::lines(&repaired, raw.markup).render_line();
     }
-    if !title.contains(SEPARATORS) && !is_doubled(&title) {
+    if title.len() > MAX_TITLE || !title.contains(SEPARATORS) && !is_doubled(&title) {
         return title;
     }
     let names = SiteNames::of(feed);

@@ -4,7 +4,7 @@
 //! instant, or `None`: a date that cannot be read is not invented, nor is one that could mean two days
 //! (`03/04/2026`) or none (`32 July`). Without a zone it is UTC, without a time midnight.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{borrow::Cow, collections::HashMap, sync::OnceLock};
 
 use crate::model::{RawDate, Timestamp};
 
@@ -26,9 +26,23 @@ pub(super) fn parse(raw: &str) -> Option<Timestamp> {
     if raw.bytes().all(|byte| byte.is_ascii_digit()) {
         return digits_only(raw);
     }
-    let tokens = tokens(raw);
+    let plain = without_dots(raw);
+    let tokens = tokens(&plain);
     let date = Parts::read(&tokens)?;
     date.instant()
+}
+
+/// `p.m.` and `P. M.` as `pm`.
+fn without_dots(raw: &str) -> Cow<'_, str> {
+    const HALVES: [(&str, &str); 4] =
+        [("p.m.", "pm"), ("a.m.", "am"), ("p. m.", "pm"), ("a. m.", "am")];
+    let lower = raw.to_ascii_lowercase();
+    let found =
+        HALVES.iter().find_map(|(dotted, plain)| Some((lower.find(dotted)?, dotted, plain)));
+    match found {
+        Some((at, dotted, plain)) => [&raw[..at], plain, &raw[at + dotted.len()..]].concat().into(),
+        None => raw.into(),
+    }
 }
 
 /// `20261124`, `20261124101500`, `2026328` (day of year), `2026`, `202611`, and seconds or milliseconds since
@@ -386,16 +400,23 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year, month, days - days_from_civil(year, month, 1) + 1)
 }
 
-/// The month a word names, in the languages of `data/months.txt`.
+/// The month a word names, in the languages of `data/months.txt`. Finnish `marraskuuta` is November, though it begins
+/// like March: the longest name that a word begins with is the one.
 fn month(word: &str) -> Option<i64> {
-    if let [a, b, c, ..] = word.as_bytes()
-        && let Some(month) = english_month([a | 0x20, b | 0x20, c | 0x20])
-    {
-        return Some(month);
+    let english = match word.as_bytes() {
+        [a, b, c, ..] => english_month([a | 0x20, b | 0x20, c | 0x20]),
+        _ => None,
+    };
+    if english.is_some() && word.len() == 3 {
+        return english;
     }
     let lower = word.to_lowercase();
     let candidates = month_names().iter().filter(|(name, _)| lower.starts_with(*name));
-    candidates.max_by_key(|(name, _)| name.len()).map(|(_, month)| *month)
+    let longest = candidates.max_by_key(|(name, _)| name.len());
+    match longest {
+        Some((name, month)) if name.len() > 3 => Some(*month),
+        other => english.or(other.map(|(_, month)| *month)),
+    }
 }
 
 fn english_month(start: [u8; 3]) -> Option<i64> {
@@ -446,6 +467,13 @@ mod tests {
             ("Tue Nov 24 10:15:00 2026", "2026-11-24T10:15:00Z"),
             ("Tue Nov 24 10:15:00 EST 2026", "2026-11-24T15:15:00Z"),
             ("Nov 24, 2026 10:15 PM", "2026-11-24T22:15:00Z"),
+            ("2026-11-24 10:15 p.m.", "2026-11-24T22:15:00Z"),
+            ("Nov 24, 2026 1:05 P. M. EST", "2026-11-24T18:05:00Z"),
+            ("24. marraskuuta 2026", "2026-11-24T00:00:00Z"),
+            ("24. maaliskuuta 2026", "2026-03-24T00:00:00Z"),
+            ("24 července 2026", "2026-07-24T00:00:00Z"),
+            ("24 června 2026", "2026-06-24T00:00:00Z"),
+            ("24 marzo 2026", "2026-03-24T00:00:00Z"),
             ("Tue, 24 Nov 2026 12:12 AM", "2026-11-24T00:12:00Z"),
             ("Tue, 24 Nov 2026 12:12 PM", "2026-11-24T12:12:00Z"),
             ("Tue, 24 Nov 2026 10:15:00 GMT+2", "2026-11-24T08:15:00Z"),

@@ -101,9 +101,15 @@ pub(super) fn parse(
     let items = top.items.ok_or_else(not_a_feed)?;
     for item in list(items, limits.max_entries)? {
         if let Some(raw_hash) = sorter.unknown(item.get()) {
-            let entry = serde_json::from_str(item.get())
-                .ok()
-                .map(|item| map_item(&item, raw_hash, &sorter));
+            let entry = match serde_json::from_str(item.get()) {
+                Ok(item) => Some(map_item(&item, raw_hash, &sorter)),
+                // A key that stands twice, say: the first one counts.
+                Err(_) => {
+                    let repaired = loose_json::read(item.get()).to_string();
+                    let item = serde_json::from_str(&repaired).ok();
+                    item.map(|item| map_item(&item, raw_hash, &sorter))
+                }
+            };
             sorter.entries.extend(entry);
         }
     }
@@ -181,7 +187,12 @@ fn string(raw: Raw<'_>) -> Option<String> {
     if raw.starts_with(['{', '[']) {
         return None;
     }
-    text_of(&serde_json::from_str(raw).ok()?)
+    if raw.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+        // As written: an id may have more digits than any number type.
+        return Some(raw.to_owned());
+    }
+    // Half a surrogate pair, say.
+    text_of(&serde_json::from_str(raw).unwrap_or_else(|_| loose_json::read(raw)))
 }
 
 fn text_of(value: &Value) -> Option<String> {

@@ -113,7 +113,9 @@ impl Bindings {
             return;
         }
         let prefix = prefix.to_ascii_lowercase();
-        let mut ns = of_uri(uri);
+        // `xmlns=""`, as some serializers write it, puts an element back into the document's own vocabulary.
+        let mut ns =
+            if prefix.is_empty() && uri.trim().is_empty() { Ns::Feed } else { of_uri(uri) };
         if ns == Ns::Other && !prefix.is_empty() {
             // A mistyped URI on a customary prefix is far more common than another vocabulary under it.
             ns = of_customary_prefix(&prefix);

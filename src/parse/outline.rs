@@ -81,12 +81,17 @@ struct Finder<'a> {
     seen_to: usize,
 }
 
+/// Entries in entries in entries: each is read again for every one around it.
+const MAX_INSIDE: usize = 8;
+
 struct OpenEntry<'a> {
     start: usize,
     /// With its prefix.
     name: &'a str,
     /// Where entries inside elements of foreign vocabularies begin (FeedSync keeps conflicting versions so).
     open_inside: Vec<usize>,
+    /// How many more are open, too deep to be entries of their own.
+    too_deep: usize,
     /// Those that ended.
     inside: Vec<Span>,
     /// How far it was looked at for elements that are open, and which are.
@@ -97,7 +102,7 @@ struct OpenEntry<'a> {
 impl<'a> OpenEntry<'a> {
     fn new(start: usize, name: &'a str) -> Self {
         let (open_inside, inside, open_elements) = (Vec::new(), Vec::new(), Vec::new());
-        Self { start, name, open_inside, inside, checked_to: start, open_elements }
+        Self { start, name, open_inside, too_deep: 0, inside, checked_to: start, open_elements }
     }
 }
 
@@ -154,8 +159,10 @@ impl<'a> Finder<'a> {
             return true;
         }
         let is_foreign = self.is_in_foreign_element(entry, start);
-        if is_foreign {
+        if is_foreign && entry.open_inside.len() < MAX_INSIDE {
             entry.open_inside.push(start);
+        } else if is_foreign {
+            entry.too_deep += 1;
         }
         is_foreign
     }
@@ -178,6 +185,11 @@ impl<'a> Finder<'a> {
             return self.push_endless(entry, start);
         }
         if !name.eq_ignore_ascii_case(entry.name) {
+            self.open = Some(entry);
+            return Ok(());
+        }
+        if entry.too_deep > 0 {
+            entry.too_deep -= 1;
             self.open = Some(entry);
             return Ok(());
         }
@@ -241,7 +253,8 @@ impl<'a> Finder<'a> {
             }
         }
         entry.checked_to = at;
-        entry.open_elements.iter().any(|name| {
+        // The first is the entry's own, whatever its publisher calls it.
+        entry.open_elements.iter().skip(1).any(|name| {
             let (prefix, _) = split_name(name);
             !prefix.is_empty() && self.outline.bindings.resolve(prefix) == Ns::Other
         })

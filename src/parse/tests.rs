@@ -332,6 +332,52 @@ fn hostile_documents_are_refused_or_bounded() {
 }
 
 #[test]
+fn nested_entries_take_linear_time() {
+    let document = |items: String| {
+        format!("<rss version='2.0'><channel><title>T</title>{items}</channel></rss>")
+    };
+    for items in [
+        "<item><x:y>".to_owned() + &"<item><a/>".repeat(20_000),
+        "<q:item xmlns:q='http://purl.org/rss/1.0/'><t/>".repeat(10_000),
+    ] {
+        let start = std::time::Instant::now();
+        let _ = read_bytes(document(items).as_bytes());
+        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn an_empty_default_namespace_is_the_feeds_own() {
+    let feed = read(
+        "<rss version='2.0'><channel xmlns=''><title>T</title><item xmlns=''><title xmlns=''>A</title><guid>1</guid></item></channel></rss>",
+    );
+    assert_eq!(feed.entries.len(), 1);
+    assert_eq!(feed.entries[0].title.as_ref().unwrap().value, "A");
+}
+
+#[test]
+fn a_key_that_stands_twice_costs_no_item() {
+    let feed = read_bytes(
+        br#"{"version":"https://jsonfeed.org/version/1","items":[{"id":"1","title":"a","title":"b"},{"id":"2"}]}"#,
+    )
+    .unwrap();
+    let ids: Vec<_> = feed.entries.iter().map(|entry| entry.guid.as_deref()).collect();
+    assert_eq!(ids, [Some("1"), Some("2")]);
+}
+
+#[test]
+fn json_values_that_serde_refuses_are_read() {
+    let feed = read_bytes(
+        br#"{"version":"https://jsonfeed.org/version/1","items":[{"id":123456789012345678901,"title":"a \ud83d b"},{"id":123456789012345678902}]}"#,
+    )
+    .unwrap();
+    let ids: Vec<_> = feed.entries.iter().map(|entry| entry.guid.as_deref()).collect();
+    assert_eq!(ids, [Some("123456789012345678901"), Some("123456789012345678902")]);
+    let title = &feed.entries[0].title.as_ref().unwrap().value;
+    assert!(title.starts_with("a ") && title.ends_with(" b"), "{title:?}");
+}
+
+#[test]
 fn a_billion_laughs_stay_unheard() {
     let mut dtd = String::from("<!DOCTYPE rss [<!ENTITY l0 \"lol\">");
     for level in 1..10 {
