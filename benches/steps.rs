@@ -4,6 +4,8 @@
 //! entities, a headline copy on top of every third and a line of furniture below every second, packed with gzip.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
 
+mod random;
+
 use std::{io::Write, sync::Arc, sync::LazyLock};
 
 use divan::Bencher;
@@ -21,6 +23,7 @@ use newsfold::{
     store::{self, Database, feeds::Configured},
     writer::{self, Outcome, Poll, Response},
 };
+use random::Random;
 
 fn main() {
     divan::main();
@@ -29,17 +32,6 @@ fn main() {
 const ENTRIES: u64 = 30;
 const WORDS: usize = 440;
 const LIMIT: u64 = 10 << 20;
-
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-}
 
 /// Words drawn as in a language, few of them frequent, with the markup of a news page around them.
 fn words(random: &mut Random, count: usize) -> String {

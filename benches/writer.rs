@@ -8,6 +8,8 @@
     reason = "a benchmark that cannot go on stops, and prints"
 )]
 
+mod random;
+
 use std::{fs, sync::Arc, time::Instant};
 
 use newsfold::{
@@ -18,23 +20,13 @@ use newsfold::{
     store::{self, Database, claims::Mode, feeds::Configured},
     writer::{self, Outcome, OwnedClaim, Poll, Response},
 };
+use random::Random;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Words of a body: 2.9 kB, as in the articles that were measured when the budget was set.
 const WORDS: usize = 440;
 /// Polls handed over before the first answer is waited for.
 const IN_FLIGHT: usize = 64;
-
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-}
 
 /// A body of words drawn as in a language: few are frequent, most are rare.
 fn body(seed: u64, words: usize) -> String {

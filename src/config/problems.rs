@@ -150,6 +150,12 @@ const SECRETIVE: [&str; 11] = [
     "key",
 ];
 
+/// Whether a secret may stand behind a key of this name.
+pub(super) fn is_secretive(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRETIVE.iter().any(|word| name.contains(word))
+}
+
 /// A text with stars for what may be a secret: all behind a secretive word in its line, and what stands before an @.
 /// Errors are logged, and the log has many readers; a line that is broken may be read in many ways, so that too much is
 /// hidden rather than too little.

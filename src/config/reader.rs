@@ -10,7 +10,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::problems::{Place, Problem};
+use super::problems::{Place, Problem, is_secretive};
 
 /// A parsed value and the file it stands in.
 #[derive(Clone, Copy)]
@@ -182,24 +182,6 @@ impl<'a> Section<'a> {
         key: &'static str,
         read: impl FnOnce(&Value<'a>) -> Result<T, String>,
     ) -> Option<T> {
-        self.find(key, false, read)
-    }
-
-    /// As [`Section::get`], but errors do not show the value.
-    pub(super) fn get_secret<T>(
-        &self,
-        key: &'static str,
-        read: impl FnOnce(&Value<'a>) -> Result<T, String>,
-    ) -> Option<T> {
-        self.find(key, true, read)
-    }
-
-    fn find<T>(
-        &self,
-        key: &'static str,
-        is_about_secret: bool,
-        read: impl FnOnce(&Value<'a>) -> Result<T, String>,
-    ) -> Option<T> {
         let values = self.every(key);
         let first = values.first()?;
         if let Some(second) = values.get(1) {
@@ -211,7 +193,7 @@ impl<'a> Section<'a> {
         }
         let report = |message| {
             let problem = Problem::at(first.place(), format!("{key}: {message}"));
-            self.report(Problem { secret: is_about_secret.then(|| first.place()), ..problem });
+            self.report(Problem { secret: is_secretive(key).then(|| first.place()), ..problem });
         };
         read(first).map_err(report).ok()
     }
@@ -257,14 +239,6 @@ impl<'a> Section<'a> {
             }
         }
     }
-}
-
-/// Whether somebody who writes this key, which does not exist, may have written a secret behind it.
-fn is_secretive(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["pass", "secret", "token", "auth", "header", "cookie", "credential", "key"]
-        .iter()
-        .any(|word| name.contains(word))
 }
 
 /// The key most like `name`, if it is likely enough to be meant.

@@ -545,7 +545,7 @@ impl Feed {
                 .map_or(0, |it| it as i32),
             username: section.get("username", text),
             password: password(&section, folder),
-            headers: section.get_secret("headers", headers).unwrap_or_default(),
+            headers: section.get("headers", headers).unwrap_or_default(),
             fetch,
             poll,
             content,

@@ -302,24 +302,20 @@ impl<'a> Rounds<'a> {
             mode,
             feeds,
         };
-        // Where all that was claimed is put off, others may be due behind it.
-        let mut claimed = self.service.cx.writer.claim_due(claim.clone(), now()).await?;
-        while mode == Mode::Due && !claimed.is_empty() {
-            let mut kept = Vec::with_capacity(claimed.len());
-            for feed in claimed {
-                if !self.put_off(&feed).await? {
-                    kept.push(feed);
-                }
+        let claimed = loop {
+            let claimed = self.service.cx.writer.claim_due(claim.clone(), now()).await?;
+            if claimed.is_empty() {
+                return Ok(Vec::new());
             }
-            claimed = kept;
-            if !claimed.is_empty() {
-                break;
+            let kept = match mode {
+                Mode::Due => self.without_skipped(claimed).await?,
+                Mode::All => claimed,
+            };
+            // Where all of them are put off, others may be due behind them.
+            if !kept.is_empty() {
+                break kept;
             }
-            claimed = self.service.cx.writer.claim_due(claim.clone(), now()).await?;
-        }
-        if claimed.is_empty() {
-            return Ok(Vec::new());
-        }
+        };
         self.heed_origins().await?;
         let mut ids = Vec::with_capacity(claimed.len());
         for feed in claimed {
@@ -339,15 +335,27 @@ impl<'a> Rounds<'a> {
         Ok(())
     }
 
-    /// Puts off a poll whose feed skips the hour that has come meanwhile; says whether it did.
-    async fn put_off(&self, feed: &FeedState) -> Result<bool, writer::Error> {
-        let Some(settings) = self.service.settings_of(feed) else { return Ok(false) };
-        let (id, at) = (feed.id, now());
-        let seed = schedule::jitter_seed(id.0, at);
-        let later = schedule::put_off(&feed.schedule, &settings.schedule, at, seed);
-        let Some((until, reason)) = later else { return Ok(false) };
-        self.service.cx.writer.call(move |state| state.db.put_off(id, until, reason)).await??;
-        Ok(true)
+    /// Puts off the polls of feeds that skip the hour that has come meanwhile, and gives back the others.
+    async fn without_skipped(
+        &self,
+        claimed: Vec<FeedState>,
+    ) -> Result<Vec<FeedState>, writer::Error> {
+        let at = now();
+        let (mut kept, mut skipped) = (Vec::with_capacity(claimed.len()), Vec::new());
+        for feed in claimed {
+            let seed = schedule::jitter_seed(feed.id.0, at);
+            let settings = self.service.settings_of(&feed);
+            let later =
+                settings.and_then(|it| schedule::put_off(&feed.schedule, &it.schedule, at, seed));
+            match later {
+                Some((until, reason)) => skipped.push((feed.id, until, reason)),
+                None => kept.push(feed),
+            }
+        }
+        if !skipped.is_empty() {
+            self.service.cx.writer.call(move |state| state.db.put_off(&skipped)).await??;
+        }
+        Ok(kept)
     }
 
     /// How many polls may be under way. One request at a time means one feed after the other, in their order.

@@ -251,12 +251,12 @@ impl<'a> Loop<'a> {
         let writer = self.service.cx.writer.clone();
         loop {
             let turned = signals.during(&writer, vitals.during(&writer, self.turn())).await;
-            let wake = self.put_off(turned, vitals)?;
+            let wake = self.outwait(turned, vitals)?;
             tokio::select! {
                 ended = self.rounds.ended(), if !self.rounds.running.is_empty() => {
                     // A poll that could not be written is made again when its claim has run out.
                     let ended = ended.map(|_| Instant::now()).map_err(Into::into);
-                    self.put_off(ended, vitals)?;
+                    self.outwait(ended, vitals)?;
                     // Its feed may be due again before any that was looked for when it was claimed.
                     self.next_claim = self.next_claim.min(Instant::now() + CLAIM_SOON);
                     self.next_status = self.next_status.min(Instant::now() + STATUS_SOON);
@@ -276,7 +276,7 @@ impl<'a> Loop<'a> {
                     Asked::Reload => {
                         let work = vitals.during(&writer, self.reload());
                         let reloaded = signals.during(&writer, work).await;
-                        self.put_off(reloaded.map(|()| Instant::now()), vitals)?;
+                        self.outwait(reloaded.map(|()| Instant::now()), vitals)?;
                         vitals.listen(&self.config.http).await;
                     }
                 },
@@ -286,7 +286,7 @@ impl<'a> Loop<'a> {
     }
 
     /// Somebody else's lock on the database, or a full disk, is no reason to end: what needs it is tried again.
-    fn put_off(
+    fn outwait(
         &mut self,
         done: anyhow::Result<Instant>,
         vitals: &mut Vitals,

@@ -70,34 +70,25 @@ fn keep_weak_inside(kinds: &mut [Option<&'static str>]) {
     }
 }
 
-/// Removes the lines that have a kind; the paragraph break before them stays.
-fn remove_all(body: &mut Lines, kinds: &[Option<&'static str>], cuts: &mut Cuts) {
+/// Removes the lines that have a kind and records them; the paragraph break before them stays.
+pub(super) fn remove_all(body: &mut Lines, kinds: &[Option<&'static str>], cuts: &mut Cuts) {
     let Some(last_kept) = kinds.iter().rposition(Option::is_none) else {
         record_all(body, kinds, cuts);
         body.lines.clear();
         return;
     };
-    if kinds.iter().all(Option::is_none) {
-        return;
-    }
     let first_kept = kinds.iter().position(Option::is_none).unwrap_or_default();
-    let mut kept = Vec::with_capacity(body.lines.len());
-    let mut gap = false;
     for (index, (line, kind)) in body.lines.iter().zip(kinds).enumerate() {
-        let Some(kind) = kind else {
-            kept.push(Line { gap: line.gap || gap, ..*line });
-            gap = false;
-            continue;
-        };
         let place = match index {
             _ if index < first_kept => "top",
             _ if index > last_kept => "end",
             _ => "middle",
         };
-        cuts.add(kind, body.get(line), place);
-        gap |= line.gap;
+        if let Some(kind) = kind {
+            cuts.add(kind, body.get(line), place);
+        }
     }
-    body.lines = kept;
+    body.keep(|at| kinds[at].is_none());
 }
 
 fn record_all(body: &Lines, kinds: &[Option<&'static str>], cuts: &mut Cuts) {

@@ -309,14 +309,18 @@ impl Database {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Puts a claimed feed's poll off and gives its claim back.
-    pub fn put_off(&mut self, id: FeedId, until: Timestamp, reason: &str) -> Result<(), Error> {
-        let mut statement = self.connection.prepare_cached(
-            "UPDATE feeds SET next_poll_at = ?2, next_poll_reason = ?3, claimed_by = NULL, claimed_until = NULL
-             WHERE id = ?1",
-        )?;
-        statement.execute(params![id, until, reason])?;
-        Ok(())
+    /// Puts the polls of claimed feeds off, each for a reason, and gives their claims back.
+    pub fn put_off(&mut self, polls: &[(FeedId, Timestamp, &str)]) -> Result<(), Error> {
+        self.transaction(|db| {
+            let mut statement = db.connection.prepare_cached(
+                "UPDATE feeds SET next_poll_at = ?2, next_poll_reason = ?3, claimed_by = NULL, claimed_until = NULL
+                 WHERE id = ?1",
+            )?;
+            for (id, until, reason) in polls {
+                statement.execute(params![id, until, reason])?;
+            }
+            Ok(())
+        })
     }
 
     /// A server's order for all feeds of its host.

@@ -260,9 +260,9 @@ impl<'a> Pass<'a> {
             Role::Standfirst => {
                 let is_first = !self.has_standfirst
                     && !holds_headline
-                    && self
-                        .text_at_h1
-                        .is_some_and(|text| before.text - text <= MAX_BEFORE_STANDFIRST);
+                    && self.text_at_h1.is_some_and(|text| {
+                        before.text.saturating_sub(text) <= MAX_BEFORE_STANDFIRST
+                    });
                 self.has_standfirst |= is_first;
                 is_first && !holds_article && is_small
             }

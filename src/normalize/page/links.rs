@@ -5,6 +5,7 @@
 
 use super::super::{
     cuts::Cuts,
+    furniture,
     lines::{Kind, Line, Lines},
 };
 
@@ -16,34 +17,22 @@ const MIN_LIST: usize = 3;
 /// Cuts lines of links.
 pub(super) fn cut(body: &mut Lines, cuts: &mut Cuts) {
     let is_link: Vec<bool> = body.lines.iter().map(|line| is_link(body, line)).collect();
-    let mut goes = vec![false; is_link.len()];
-    let first = is_link.iter().position(|is_link| !is_link).unwrap_or(is_link.len());
+    let mut kinds = vec![None; is_link.len()];
+    // Were all of them links, there would be no text to tell them from.
+    let Some(first) = is_link.iter().position(|is_link| !is_link) else { return };
     let last = is_link.iter().rposition(|is_link| !is_link).map_or(first, |at| at + 1);
-    goes[..first].fill(true);
-    goes[last..].fill(true);
+    kinds[..first].fill(Some("links"));
+    kinds[last..].fill(Some("links"));
     // Rows and items in a row.
     let mut at = first;
     while at < last {
         let length = is_link[at..last].iter().take_while(|is_link| **is_link).count();
         if length >= MIN_LIST {
-            goes[at..at + length].fill(true);
+            kinds[at..at + length].fill(Some("links"));
         }
         at += length.max(1);
     }
-    if goes.iter().all(|goes| *goes) {
-        return;
-    }
-    for (at, line) in body.lines.iter().enumerate().filter(|(at, _)| goes[*at]) {
-        let place = if at < first {
-            "top"
-        } else if at >= last {
-            "end"
-        } else {
-            "middle"
-        };
-        cuts.add("links", body.get(line), place);
-    }
-    body.keep(|at| !goes[at]);
+    furniture::remove_all(body, &kinds, cuts);
 }
 
 /// Whether a line is links and nothing else: a bullet or a date may stand beside them.

@@ -5,6 +5,7 @@
 
 use super::super::{
     cuts::Cuts,
+    furniture,
     lines::{Kind, Lines},
 };
 
@@ -21,10 +22,9 @@ pub(super) fn cut(body: &mut Lines, cuts: &mut Cuts) -> bool {
         matches!(line.kind, Kind::Text | Kind::Caption) && is_stamp(body.get(line))
     };
     let count = (0..reach).take_while(|at| is_stamp(*at)).count();
-    for line in &body.lines[..count] {
-        cuts.add("published", body.get(line), "top");
-    }
-    body.keep(|at| at >= count);
+    let kinds: Vec<_> =
+        (0..body.lines.len()).map(|at| (at < count).then_some("published")).collect();
+    furniture::remove_all(body, &kinds, cuts);
     count > 0
 }
 
