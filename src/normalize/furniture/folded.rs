@@ -41,7 +41,7 @@ pub(super) fn fold(source: &str) -> String {
 
 /// Gives every letter of a text as it is folded, and the byte of the source where it comes from.
 fn walk(source: &str, mut push_letter: impl FnMut(char, usize)) {
-    let mut letters = Vec::with_capacity(4);
+    let mut letters = Vec::new();
     let mut gap = false;
     let mut last = None;
     for (at, character) in source.char_indices() {
@@ -70,27 +70,42 @@ fn walk(source: &str, mut push_letter: impl FnMut(char, usize)) {
     }
 }
 
-/// The first `count` folded letters of a text, spaces included, without folding the rest.
-pub(super) fn beginning(source: &str, count: usize) -> String {
-    let reach = source.char_indices().nth(count * 3).map_or(source.len(), |(at, _)| at);
-    let mut folded = String::with_capacity(count * 4);
-    let mut left = count;
-    walk(&source[..reach], |letter, _| {
-        if left > 0 {
-            folded.push(letter);
-            left -= 1;
-        }
-    });
-    folded
+/// Letters at one end of a text, at most `N`, read inwards from that end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Edge<const N: usize> {
+    letters: [char; N],
+    count: usize,
 }
 
-/// The last folded letters of a text.
-pub(super) fn ending(source: &str, count: usize) -> String {
-    let from = source.char_indices().rev().nth(count * 3).map_or(0, |(at, _)| at);
-    let mut folded = String::with_capacity(count * 12);
-    walk(&source[from..], |letter, _| folded.push(letter));
-    let start = folded.char_indices().rev().nth(count - 1).map_or(0, |(at, _)| at);
-    folded.split_off(start)
+impl<const N: usize> Edge<N> {
+    /// The first folded letters of a text, spaces included, without folding the rest.
+    pub(super) fn first(source: &str) -> Self {
+        let reach = source.char_indices().nth(N * 3).map_or(source.len(), |(at, _)| at);
+        let mut edge = Self { letters: ['\0'; N], count: 0 };
+        walk(&source[..reach], |letter, _| {
+            if edge.count < N {
+                edge.letters[edge.count] = letter;
+                edge.count += 1;
+            }
+        });
+        edge
+    }
+
+    /// The last ones, the very last before the others.
+    pub(super) fn last(source: &str) -> Self {
+        let from = source.char_indices().rev().nth(N * 3).map_or(0, |(at, _)| at);
+        let mut edge = Self { letters: ['\0'; N], count: 0 };
+        walk(&source[from..], |letter, _| {
+            edge.letters.rotate_right(1);
+            edge.letters[0] = letter;
+            edge.count = N.min(edge.count + 1);
+        });
+        edge
+    }
+
+    pub(super) fn letters(&self) -> &[char] {
+        &self.letters[..self.count]
+    }
 }
 
 /// What a character is in a folded line: nothing, one letter, rarely two.
@@ -132,6 +147,8 @@ mod tests {
         ] {
             assert_eq!(Folded::of(source).text, folded);
         }
-        assert_eq!(beginning("“Read more”", 3), "rea");
+        assert_eq!(Edge::<3>::first("“Read more”").letters(), ['r', 'e', 'a']);
+        assert_eq!(Edge::<3>::last("“Read more”").letters(), ['e', 'r', 'o']);
+        assert_eq!(Edge::<3>::last("“Oh!”").letters(), ['h', 'o']);
     }
 }

@@ -6,15 +6,19 @@
 //! see `guards`. Candidates are found by their first or last letters, so that an ordinary
 //! paragraph costs two look-ups.
 
-use std::{cell::Cell, collections::HashMap};
+use std::cell::Cell;
+
+use rustc_hash::FxHashMap;
 
 use super::{
-    folded::{self, Folded, is_spaced},
+    folded::{self, Edge, Folded, is_spaced},
     guards::{self, Class},
 };
 
 /// Letters by which a pattern is looked up.
 const KEY: usize = 6;
+/// What stands for a number in a key: no folded letter.
+const NUMBER: char = '#';
 /// Beginnings that a pattern is looked up by; one with more is looked up by shorter ones.
 const MAX_KEYS: usize = 600;
 /// Steps that the comparison with one pattern may take: a line made to be slow is not furniture.
@@ -43,13 +47,51 @@ pub(super) struct Table {
     open: Vec<u32>,
 }
 
-/// Patterns by the letters at one end.
+/// Patterns by the letters at one end, read inwards. Whatever a key begins with is a key too, so that a look-up ends with
+/// the first letters that nothing begins with.
 #[derive(Debug, Default)]
-struct Keyed {
+struct Keyed(FxHashMap<Packed, Place>);
+
+/// The patterns of one key.
+#[derive(Debug, Default)]
+struct Place {
     /// The word may go on behind these letters.
-    open: HashMap<String, Vec<u32>>,
+    open: Vec<u32>,
     /// It ends there.
-    whole: HashMap<String, Vec<u32>>,
+    whole: Vec<u32>,
+}
+
+/// Up to [`KEY`] letters in one number, 21 bits each.
+type Packed = u128;
+
+/// The first letter, the first two, the first three ...
+fn packed(letters: impl Iterator<Item = char>) -> impl Iterator<Item = Packed> {
+    letters.scan(0, |packed, letter| {
+        *packed = *packed << 21 | Packed::from(u32::from(letter));
+        Some(*packed)
+    })
+}
+
+/// Keys that a line has at one end: shorter and longer ones, and whether no word goes on behind each, as far as can be
+/// seen.
+struct Keys {
+    keys: [(Packed, bool); KEY],
+    count: usize,
+}
+
+impl Keys {
+    fn of(edge: &Edge<KEY>) -> Self {
+        let letters = edge.letters();
+        let mut keys = [(0, false); KEY];
+        for (at, packed) in packed(letters.iter().copied()).enumerate() {
+            keys[at] = (packed, is_apart(Some(letters[at]), letters.get(at + 1).copied()));
+        }
+        Self { keys, count: letters.len() }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (Packed, bool)> {
+        self.keys[..self.count].iter().copied()
+    }
 }
 
 /// Letters that a pattern begins or ends with.
@@ -61,18 +103,30 @@ struct Key {
 }
 
 impl Keyed {
-    fn add(&mut self, key: Key, index: u32) {
-        let keys = if key.is_whole { &mut self.whole } else { &mut self.open };
-        push_once(keys.entry(key.letters).or_default(), index);
+    fn add(&mut self, key: &Key, from_start: bool, index: u32) {
+        let mut longest = 0;
+        for packed in key.packed(from_start) {
+            self.0.entry(packed).or_default();
+            longest = packed;
+        }
+        let place = self.0.entry(longest).or_default();
+        push_once(if key.is_whole { &mut place.whole } else { &mut place.open }, index);
     }
 
-    /// Patterns under any of these letters, of which it is told whether no word goes on behind them.
-    fn find<'a>(&self, keys: impl Iterator<Item = (&'a str, bool)>) -> impl Iterator<Item = u32> {
-        let lists = keys.flat_map(|(letters, is_whole)| {
-            let whole = is_whole.then(|| self.whole.get(letters)).flatten();
-            self.open.get(letters).into_iter().chain(whole)
-        });
-        lists.flatten().copied()
+    /// The patterns that begin with one letter.
+    fn open_at(&self, letter: char) -> &[u32] {
+        self.0.get(&Packed::from(u32::from(letter))).map_or(&[], |place| &place.open)
+    }
+
+    /// Adds the patterns that one of these keys leads to.
+    fn find(&self, keys: &Keys, found: &mut Vec<u32>) {
+        for (packed, is_whole) in keys.iter() {
+            let Some(place) = self.0.get(&packed) else { return };
+            found.extend_from_slice(&place.open);
+            if is_whole {
+                found.extend_from_slice(&place.whole);
+            }
+        }
     }
 }
 
@@ -81,8 +135,9 @@ impl Keyed {
 struct Pattern {
     kind: &'static str,
     parts: Vec<Part>,
-    /// Last letters without one of which no line matches, sorted; empty where it may end with anything.
-    ends: Vec<Key>,
+    /// Keys of its end without one of which no line matches, and whether no word goes on before each, sorted; empty where
+    /// it may end with anything.
+    ends: Vec<(Packed, bool)>,
     /// A class of words without which no line matches.
     needs: Option<Class>,
 }
@@ -131,31 +186,41 @@ impl Table {
         if !is_anchored && !is_closed && starts.iter().all(Key::is_empty) {
             self.open.push(index);
         }
-        for key in starts.into_iter().filter(|key| !key.is_empty()) {
-            self.by_start.add(key, index);
+        for key in starts.iter().filter(|key| !key.is_empty()) {
+            self.by_start.add(key, true, index);
         }
         if !is_anchored && is_closed {
             for key in &ends {
-                self.by_end.add(key.clone(), index);
+                self.by_end.add(key, false, index);
             }
         }
         let needs = parts.iter().find_map(|part| match part.matter {
             Matter::Holding(class) => Some(class),
             _ => None,
         });
-        let ends = if is_closed { ends } else { Vec::new() };
+        let mut ends: Vec<(Packed, bool)> = ends
+            .iter()
+            .filter(|_| is_closed)
+            .map(|key| (key.packed(false).last().copied().unwrap_or_default(), key.is_whole))
+            .collect();
+        ends.sort_unstable();
         self.patterns.push(Pattern { kind, parts, ends, needs });
     }
 
     /// The kind of the first pattern that a whole text matches.
     pub(super) fn kind_of(&self, source: &str) -> Option<&'static str> {
-        let (start, end) = (folded::beginning(source, KEY), folded::ending(source, KEY));
-        let number = start.starts_with(char::is_numeric).then(|| self.by_start.open.get("#"));
-        let is_dense = start.chars().chain(end.chars()).any(|c| c >= '\u{e00}');
-        let open = (is_dense && source.len() < 240).then_some(&self.open);
-        let mut candidates: Vec<u32> = self.by_start.find(prefixes(&start)).collect();
-        candidates.extend(number.flatten().into_iter().chain(open).flatten());
-        candidates.extend(self.by_end.find(suffixes(&end)));
+        let edges = (Edge::first(source), Edge::last(source));
+        let (start, end) = (Keys::of(&edges.0), Keys::of(&edges.1));
+        let mut candidates = Vec::new();
+        self.by_start.find(&start, &mut candidates);
+        self.by_end.find(&end, &mut candidates);
+        if edges.0.letters().first().is_some_and(|letter| letter.is_numeric()) {
+            candidates.extend_from_slice(self.by_start.open_at(NUMBER));
+        }
+        let mut letters = edges.0.letters().iter().chain(edges.1.letters());
+        if source.len() < 240 && letters.any(|letter| *letter >= '\u{e00}') {
+            candidates.extend_from_slice(&self.open);
+        }
         candidates.retain(|index| self.patterns[*index as usize].may_end(&end));
         if candidates.is_empty() {
             return None;
@@ -186,16 +251,11 @@ impl Table {
 }
 
 impl Pattern {
-    /// Whether a line whose last letters are these may match.
-    fn may_end(&self, letters: &str) -> bool {
-        let has = |end: &str, is_whole: bool| {
-            let wanted = (end, is_whole);
-            let found = |key: &Key| (key.letters.as_str(), key.is_whole).cmp(&wanted);
-            self.ends.binary_search_by(found).is_ok()
-        };
+    /// Whether a line with these keys at its end may match.
+    fn may_end(&self, end: &Keys) -> bool {
+        let has = |key| self.ends.binary_search(&key).is_ok();
         self.ends.is_empty()
-            || suffixes(letters)
-                .any(|(end, is_whole)| has(end, false) || is_whole && has(end, true))
+            || end.iter().any(|(key, is_whole)| has((key, false)) || is_whole && has((key, true)))
     }
 }
 
@@ -203,19 +263,6 @@ fn push_once(list: &mut Vec<u32>, index: u32) {
     if list.last() != Some(&index) {
         list.push(index);
     }
-}
-
-/// The text's beginnings of one letter and more, and whether no word goes on behind each, as far as can be seen.
-fn prefixes(text: &str) -> impl Iterator<Item = (&str, bool)> {
-    text.char_indices().map(|(at, c)| {
-        let (letters, rest) = text.split_at(at + c.len_utf8());
-        (letters, is_apart(Some(c), rest.chars().next()))
-    })
-}
-
-fn suffixes(text: &str) -> impl Iterator<Item = (&str, bool)> {
-    let mut before = None;
-    text.char_indices().map(move |(at, c)| (&text[at..], is_apart(before.replace(c), Some(c))))
 }
 
 /// Whether no word goes on from one letter to the next.
@@ -250,6 +297,15 @@ impl Key {
 
     fn is_empty(&self) -> bool {
         self.letters.is_empty()
+    }
+
+    /// The numbers of its beginnings and of itself, read inwards.
+    fn packed(&self, from_start: bool) -> Vec<Packed> {
+        let mut letters: Vec<char> = self.letters.chars().collect();
+        if !from_start {
+            letters.reverse();
+        }
+        packed(letters.into_iter()).collect()
     }
 }
 
@@ -296,7 +352,7 @@ fn gather(runs: &[&[Part]], key: String, is_glued: bool, search: &Search, keys: 
             }
         }
         Matter::Number if key.is_empty() && search.from_start => {
-            keys.push(Key::of("#".to_owned(), false));
+            keys.push(Key::of(NUMBER.to_string(), false));
         }
         Matter::Number => keys.push(Key::of(key, false)),
         _ => keys.push(Key::of(key, !joins_loosely)),
