@@ -20,9 +20,6 @@ use self::postings::Postings;
 
 /// Furthest Hamming distance at which a fingerprint alone proposes a candidate.
 const MAX_DISTANCE: u32 = 7;
-/// Texts looked at under one passage, headline or band, the newest: what more texts share than these is a
-/// template or furniture, and the true copy is found by what it shares with fewer.
-const MAX_POSTINGS: usize = 64;
 /// Candidates handed out for one text.
 pub const MAX_CANDIDATES: usize = 12;
 /// Share of the smaller text's passages that makes a candidate, from two on: twelve hundredths let all copies of
@@ -82,9 +79,11 @@ pub struct Index {
     rows: VecDeque<Row>,
     /// Slot of `rows[0]`: slots only grow, so that a posting never points at another text than it did.
     first_slot: u32,
+    /// Under one passage, headline or band the newest 64 texts are kept: what more share is a template or furniture, and
+    /// the true copy is found by what it shares with fewer.
     passages: Postings,
     headlines: Postings,
-    bands: [Postings; 4],
+    bands: Postings,
 }
 
 impl Default for Index {
@@ -99,9 +98,9 @@ impl Index {
         Self {
             rows: VecDeque::new(),
             first_slot: 0,
-            passages: Postings::new(16),
-            headlines: Postings::new(12),
-            bands: std::array::from_fn(|_| Postings::new(12)),
+            passages: Postings::new(),
+            headlines: Postings::new(),
+            bands: Postings::new(),
         }
     }
 
@@ -122,9 +121,9 @@ impl Index {
 
     /// Bytes on the heap, room to grow included.
     pub fn memory_bytes(&self) -> usize {
-        let postings = self.bands.iter().chain([&self.passages, &self.headlines]);
+        let postings = [&self.passages, &self.headlines, &self.bands];
         self.rows.capacity() * size_of::<Row>()
-            + postings.map(Postings::memory_bytes).sum::<usize>()
+            + postings.map(Postings::memory_bytes).iter().sum::<usize>()
     }
 
     /// Adds a text. Ids must grow; one that does not is ignored.
@@ -154,10 +153,8 @@ impl Index {
         if signature.headline != 0 {
             self.headlines.insert(headline_key(signature), slot, self.first_slot);
         }
-        for (postings, key) in self.bands.iter_mut().zip(bands(signature)) {
-            if let Some(key) = key {
-                postings.insert(key, slot, self.first_slot);
-            }
+        for band in bands(signature) {
+            self.bands.insert(band, slot, self.first_slot);
         }
     }
 
@@ -212,7 +209,7 @@ impl Index {
     fn by_passages(&self, signature: &Signature) -> Vec<(u32, Via, u32)> {
         let mut hits = Vec::new();
         for passage in &signature.passages {
-            hits.extend(self.passages.newest(*passage, MAX_POSTINGS));
+            hits.extend(self.passages.under(*passage));
         }
         hits.sort_unstable();
         let runs = hits.chunk_by(|left, right| left == right);
@@ -229,7 +226,7 @@ impl Index {
         signature: &'a Signature,
     ) -> impl Iterator<Item = (u32, Via, u32)> + 'a {
         self.headlines
-            .newest(headline_key(signature), MAX_POSTINGS)
+            .under(headline_key(signature))
             .filter(|slot| self.row(*slot).is_some_and(|row| row.headline == signature.headline))
             .map(|slot| (slot, Via::Headline, 0))
     }
@@ -242,11 +239,8 @@ impl Index {
             self.row(*slot)
                 .is_some_and(|row| row.fingerprint.distance(signature.fingerprint) <= MAX_DISTANCE)
         };
-        self.bands
-            .iter()
-            .zip(bands(signature))
-            .filter_map(|(postings, key)| Some(postings.newest(key?, MAX_POSTINGS)))
-            .flatten()
+        bands(signature)
+            .flat_map(|band| self.bands.under(band))
             .filter(is_near)
             .map(|slot| (slot, Via::Fingerprint, 0))
     }
@@ -274,12 +268,11 @@ fn headline_key(signature: &Signature) -> u32 {
     (signature.headline >> 32) as u32
 }
 
-/// Four 16-bit bands of the fingerprint, as the upper half of a key.
-fn bands(signature: &Signature) -> [Option<u32>; 4] {
+/// Keys of the four 16-bit bands of a fingerprint; of no fingerprint none.
+fn bands(signature: &Signature) -> impl Iterator<Item = u32> + use<> {
     let fingerprint = signature.fingerprint.0;
-    std::array::from_fn(|band| {
-        (fingerprint != 0).then_some(((fingerprint >> (16 * band)) as u32 & 0xffff) << 16)
-    })
+    let key = move |band: u32| band << 16 | (fingerprint >> (16 * band)) as u32 & 0xffff;
+    (0..4).filter(move |_| fingerprint != 0).map(key)
 }
 
 #[cfg(test)]

@@ -1,92 +1,159 @@
-//! Slots by hash: one list for each value of a hash's upper bits, in order of arrival.
+//! Slots by hash: which texts have a passage, a headline, a band of the fingerprint.
 //!
-//! A list keeps sixteen further bits of each hash beside its slots. A look-up reads those from the newest to the
-//! oldest, 32 at a time: two bytes a posting, one cache line for 32 of them, and no order to keep. Postings of
-//! slots that have left the window stand at the front and go when their list would have to grow.
+//! A table of eight bytes a posting with open addressing and linear probing: what a look-up costs at a million texts is
+//! one miss of the cache. It is cut into segments that grow one by one, so that growing never holds the whole table
+//! twice; postings of slots that have left the window go when their segment would have to grow.
 
-/// Postings compared at once.
-const STRIDE: usize = 32;
+/// Segments, by the upper bits of a mixed hash.
+const SEGMENT_BITS: u32 = 6;
+/// Slots kept under one hash, the newest.
+pub(super) const MAX_UNDER_ONE: usize = 64;
 
+/// A hash, mixed, and a slot that has it.
+type Posting = (u32, u32);
+/// No slot: the place is free.
+const FREE: u32 = u32::MAX;
+
+/// Postings whose mixed hashes begin alike.
 #[derive(Debug, Default)]
-struct List {
-    keys: Vec<u16>,
-    slots: Vec<u32>,
+struct Segment {
+    places: Vec<Posting>,
+    taken: usize,
 }
 
 /// Slots by hash.
 #[derive(Debug)]
 pub(super) struct Postings {
-    lists: Vec<List>,
-    shift: u32,
+    segments: Vec<Segment>,
 }
 
 impl Postings {
-    /// With 2^`bits` lists, at most 2^16.
-    pub(super) fn new(bits: u32) -> Self {
+    /// None yet.
+    pub(super) fn new() -> Self {
         Self {
-            lists: std::iter::repeat_with(List::default).take(1 << bits).collect(),
-            shift: 32 - bits,
+            segments: std::iter::repeat_with(Segment::default).take(1 << SEGMENT_BITS).collect(),
         }
     }
 
     /// Adds a slot; slots must not fall. Those before `first_slot` may be forgotten.
     pub(super) fn insert(&mut self, hash: u32, slot: u32, first_slot: u32) {
-        let key = self.key(hash);
-        let list = &mut self.lists[(hash >> self.shift) as usize];
-        if list.keys.len() == list.keys.capacity() {
-            let left = list.slots.partition_point(|slot| *slot < first_slot);
-            list.keys.drain(..left);
-            list.slots.drain(..left);
-            let room = list.keys.len() / 8 + 8;
-            list.keys.reserve_exact(room);
-            list.slots.reserve_exact(room);
+        let mixed = mix(hash);
+        let segment = &mut self.segments[segment_of(mixed)];
+        if (segment.taken + 1) * 6 > segment.places.len() * 5 {
+            segment.rebuild(first_slot);
         }
-        list.keys.push(key);
-        list.slots.push(slot);
+        segment.insert((mixed, slot));
     }
 
-    /// Slots under a hash, newest first, at most `max`. Hashes that differ in what is not kept may slip in.
-    pub(super) fn newest(&self, hash: u32, max: usize) -> impl Iterator<Item = u32> + '_ {
-        let key = self.key(hash);
-        let list = &self.lists[(hash >> self.shift) as usize];
-        let strides = list.keys.rchunks(STRIDE).zip(list.slots.rchunks(STRIDE));
-        strides
-            .filter(move |(keys, _)| {
-                keys.iter().fold(false, |found, other| found | (*other == key))
-            })
-            .flat_map(move |(keys, slots)| {
-                keys.iter()
-                    .zip(slots)
-                    .rev()
-                    .filter(move |(other, _)| **other == key)
-                    .map(|(_, slot)| *slot)
-            })
-            .take(max)
+    /// Slots under a hash, in no order, at most [`MAX_UNDER_ONE`].
+    pub(super) fn under(&self, hash: u32) -> impl Iterator<Item = u32> + '_ {
+        let mixed = mix(hash);
+        let segment = &self.segments[segment_of(mixed)];
+        segment.places_of(mixed).map(|place| segment.places[place].1)
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        let bytes = |list: &List| 2 * list.keys.capacity() + 4 * list.slots.capacity();
-        self.lists.iter().map(bytes).sum::<usize>() + self.lists.capacity() * size_of::<List>()
+        let places: usize = self.segments.iter().map(|segment| segment.places.capacity()).sum();
+        places * size_of::<Posting>() + self.segments.capacity() * size_of::<Segment>()
+    }
+}
+
+impl Segment {
+    /// Takes the first free place from where the hash points, or that of the oldest of too many.
+    fn insert(&mut self, posting: Posting) {
+        let (mut count, mut oldest) = (0, None);
+        for place in self.places_of(posting.0) {
+            count += 1;
+            if oldest.is_none_or(|oldest: usize| self.places[place].1 < self.places[oldest].1) {
+                oldest = Some(place);
+            }
+        }
+        let oldest = oldest.filter(|_| count >= MAX_UNDER_ONE);
+        self.taken += usize::from(oldest.is_none());
+        if let Some(place) = oldest.or_else(|| self.probe(posting.0).find(|at| self.is_free(*at))) {
+            self.places[place] = posting;
+        }
     }
 
-    fn key(&self, hash: u32) -> u16 {
-        (hash >> (self.shift - 16)) as u16
+    /// Where postings of one hash lie.
+    fn places_of(&self, mixed: u32) -> impl Iterator<Item = usize> + '_ {
+        self.probe(mixed)
+            .take_while(|place| !self.is_free(*place))
+            .filter(move |place| self.places[*place].0 == mixed)
     }
+
+    /// Every place once, from where a hash points.
+    fn probe(&self, mixed: u32) -> impl Iterator<Item = usize> + use<> {
+        let within = u64::from(mixed << SEGMENT_BITS);
+        let home = (within * self.places.len() as u64 >> 32) as usize;
+        (home..self.places.len()).chain(0..home)
+    }
+
+    fn is_free(&self, place: usize) -> bool {
+        self.places[place].1 == FREE
+    }
+
+    /// Lays the postings out anew, two of three places taken, without those that may be forgotten.
+    fn rebuild(&mut self, first_slot: u32) {
+        let is_held = |posting: &&Posting| posting.1 != FREE && posting.1 >= first_slot;
+        let held = self.places.iter().filter(is_held).count();
+        let room = vec![(0, FREE); held * 3 / 2 + 8];
+        let old = std::mem::replace(self, Self { places: room, taken: 0 });
+        for posting in old.places.iter().filter(is_held) {
+            self.insert(*posting);
+        }
+    }
+}
+
+fn segment_of(mixed: u32) -> usize {
+    (mixed >> (32 - SEGMENT_BITS)) as usize
+}
+
+/// Spreads hashes evenly, one to one: winnowing chooses small ones, bands fill only half of the bits.
+fn mix(hash: u32) -> u32 {
+    let hash = (hash ^ hash >> 16).wrapping_mul(0x85eb_ca6b);
+    hash ^ hash >> 13
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
+    fn under(postings: &Postings, hash: u32) -> BTreeSet<u32> {
+        postings.under(hash).collect()
+    }
+
     #[test]
-    fn slots_come_newest_first_and_leave_at_the_front() {
-        let mut postings = Postings::new(4);
-        for slot in 0..500 {
-            postings.insert(if slot % 5 == 0 { 0x1234_5678 } else { 0x1abc_0000 }, slot, 400);
+    fn of_too_many_the_newest_are_kept() {
+        let mut postings = Postings::new();
+        for slot in 0..1000 {
+            postings.insert(7, slot, 0);
+            postings.insert(slot, slot, 0);
         }
-        let found: Vec<u32> = postings.newest(0x1234_5678, 3).collect();
-        assert_eq!(found, [495, 490, 485]);
-        assert!(postings.newest(0x1234_5678, 1000).all(|slot| slot % 5 == 0));
-        assert!(postings.memory_bytes() < 6 * 500, "{}", postings.memory_bytes());
+        assert_eq!(under(&postings, 7), (1000 - MAX_UNDER_ONE as u32..1000).collect());
+        assert_eq!(under(&postings, 500), BTreeSet::from([500]));
+    }
+
+    #[test]
+    fn what_has_left_the_window_is_forgotten_and_the_rest_is_found() {
+        let mut postings = Postings::new();
+        let window = 5_000;
+        for slot in 0..50_000u32 {
+            let first = slot.saturating_sub(window);
+            postings.insert(slot.wrapping_mul(0x9e37_79b9) >> 8, slot, first);
+            postings.insert(slot / 3, slot, first);
+        }
+        for slot in 50_000 - window..50_000 {
+            assert!(
+                under(&postings, slot.wrapping_mul(0x9e37_79b9) >> 8).contains(&slot),
+                "{slot}"
+            );
+            assert!(under(&postings, slot / 3).contains(&slot), "{slot}");
+        }
+        assert!(under(&postings, u32::MAX).is_empty());
+        let bytes = postings.memory_bytes() / (2 * window as usize);
+        assert!(bytes < 20, "{bytes} bytes a posting");
     }
 }
