@@ -336,11 +336,15 @@ impl Global {
 /// The configuration, or its errors on stderr.
 fn load(global: &Global) -> Result<Config, Exit> {
     config::load(global.path()).map_err(|error| {
-        for problem in error.render(output::stderr_has_color()) {
-            output::complain(&problem);
-        }
+        complain(&error);
         Exit::BadConfiguration
     })
+}
+
+fn complain(error: &config::Error) {
+    for problem in error.render(output::stderr_has_color()) {
+        output::complain(&problem);
+    }
 }
 
 /// The configuration for a command that can do without: the defaults where none is named and none installed.

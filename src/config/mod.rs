@@ -117,14 +117,15 @@ fn parse(sources: Vec<Source>, mut problems: Vec<Problem>) -> Result<Config, Err
     let problems = found.take();
     match config {
         Some(config) if problems.is_empty() => Ok(config),
-        _ => {
+        config => {
+            let database = config.map(|config| config.store.path);
             drop(tables);
             let kept = if broken {
                 problems.into_iter().filter(|it| !it.message.starts_with("no feed")).collect()
             } else {
                 problems
             };
-            Err(Error::new(sources, kept))
+            Err(Error::new(sources, kept, database))
         }
     }
 }

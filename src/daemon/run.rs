@@ -17,11 +17,13 @@ use tokio::{
 };
 
 use super::{
-    LEASE_SECONDS, Lock, Rounds, Service, Wait, chain, lock, now, take_up, vitals::Vitals,
+    LEASE_SECONDS, Lock, Rounds, Service, Wait, chain, lock, now, take_up,
+    vitals::{Vitals, bind},
 };
 use crate::{
-    config::{self, Config},
+    config::{self, Config, Listen},
     health::Phase,
+    http::Listener,
     metrics::{Gauges, Metrics},
     model::Timestamp,
     schedule::clock::Starts,
@@ -274,10 +276,13 @@ impl<'a> Loop<'a> {
                         return self.finish(signals).await;
                     }
                     Asked::Reload => {
-                        let work = vitals.during(&writer, self.reload());
-                        let reloaded = signals.during(&writer, work).await;
-                        self.outwait(reloaded.map(|()| Instant::now()), vitals)?;
-                        vitals.listen(&self.config.http).await;
+                        let listening = vitals.listening();
+                        let work = vitals.during(&writer, self.reload(listening));
+                        match signals.during(&writer, work).await {
+                            Ok(Some(listener)) => vitals.serve(&self.config.http, listener).await,
+                            Ok(None) => {}
+                            Err(error) => drop(self.outwait(Err(error), vitals)?),
+                        }
                     }
                 },
             }
@@ -432,25 +437,27 @@ impl<'a> Loop<'a> {
         Ok(())
     }
 
-    /// Takes up the configuration anew and answers whoever asked for it; a bad one changes nothing.
-    async fn reload(&mut self) -> anyhow::Result<()> {
+    /// Takes up the configuration anew and answers whoever asked for it; a bad one changes nothing. What metrics and
+    /// health are served on from now on is opened first: `Some` if it was taken up.
+    async fn reload(
+        &mut self,
+        listening: Option<Listen>,
+    ) -> anyhow::Result<Option<Option<Listener>>> {
         if let Ok(moment) = NotifyState::monotonic_usec_now() {
             notify(&[NotifyState::Reloading, moment]);
         }
         let last = self.insist(|state| state.db.last_reload_request()).await?;
-        let refusal = match config::load(self.path) {
-            Err(error) => Some(error.lines().join("\n")),
-            Ok(config) if config.store.path != self.config.store.path => {
-                Some("[store] path: another database needs a restart".to_owned())
-            }
-            Ok(config) => {
+        let taken_up = match self.prepare(listening).await {
+            Ok((config, listener)) => {
                 self.take_up(config).await?;
-                None
+                Ok(listener)
+            }
+            Err(refusal) => {
+                tracing::error!(errors = refusal, "the old configuration stays");
+                Err(refusal)
             }
         };
-        if let Some(refusal) = &refusal {
-            tracing::error!(errors = refusal, "the old configuration stays");
-        }
+        let refusal = taken_up.as_ref().err().cloned();
         self.service.metrics.reloaded(refusal.is_none());
         let answer = move |state: &mut writer::State| {
             state.db.answer_reloads(last, refusal.as_deref(), now())
@@ -458,7 +465,21 @@ impl<'a> Loop<'a> {
         self.insist(answer).await?;
         self.next_status = Instant::now();
         notify(&[NotifyState::Ready]);
-        Ok(())
+        Ok(taken_up.ok())
+    }
+
+    /// Reads the configuration and opens what it needs, or says why it cannot be taken up.
+    async fn prepare(
+        &self,
+        listening: Option<Listen>,
+    ) -> Result<(Config, Option<Listener>), String> {
+        let config = config::load(self.path).map_err(|error| error.lines().join("\n"))?;
+        if config.store.path != self.config.store.path {
+            return Err("[store] path: another database needs a restart".to_owned());
+        }
+        let bound = bind(&config.http, listening.as_ref()).await;
+        let listener = bound.map_err(|error| format!("[http] listen: {}", chain(&error)))?;
+        Ok((config, listener))
     }
 
     async fn take_up(&mut self, config: Config) -> anyhow::Result<()> {
