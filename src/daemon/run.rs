@@ -421,9 +421,11 @@ impl<'a> Loop<'a> {
         let (summary, (database_bytes, wal_bytes), texts) = looked.await??;
         notify(&[NotifyState::Status(&summary.to_string())]);
         self.service.metrics.set(&Gauges {
-            feeds_healthy: summary.feeds.saturating_sub(summary.failing).into(),
+            feeds_healthy: summary.healthy().into(),
             feeds_failing: summary.failing.saturating_sub(summary.gone).into(),
+            feeds_stale: summary.stale.into(),
             feeds_gone: summary.gone.into(),
+            feeds_same: summary.same.into(),
             feeds_disabled: summary.disabled.into(),
             feeds_due: summary.due.into(),
             poll_lag: Duration::from_secs(summary.lag_seconds.unsigned_abs()),

@@ -108,9 +108,12 @@ pub struct Memory {
     pub skip_days: u8,
     /// The backoff's exponent in halves: a hard failure adds two, a soft one adds one.
     pub backoff_halves: u32,
-    /// Since when the feed has brought nothing new, in seconds since 1970.
+    /// Since when the feed has brought nothing new, in seconds since 1970; the first poll brings something new.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silent_since: Option<i64>,
+    /// When the newest entry of the first document was published: until more comes, the rhythm counts from there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_newest: Option<i64>,
     /// The smoothed gap between new entries as polls saw them arrive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrival_gap_seconds: Option<u32>,
@@ -266,7 +269,7 @@ impl State {
         rhythm::learn(self, document, is_first, now);
     }
 
-    /// Since when the feed has brought nothing new.
+    /// Since when the feed has brought nothing new, as far as polls saw it.
     pub fn silent_since(&self) -> Option<Timestamp> {
         self.memory.silent_since.and_then(Timestamp::from_unix_seconds).or(self.last_new_at)
     }

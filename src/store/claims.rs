@@ -44,7 +44,7 @@ pub struct Claim<'a> {
     pub feeds: Option<&'a [FeedId]>,
 }
 
-/// The state of all enabled feeds.
+/// The state of all feeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// Enabled feeds.
@@ -53,6 +53,10 @@ pub struct Summary {
     pub failing: u32,
     /// Of them, those whose server said 410.
     pub gone: u32,
+    /// Of them, those that have gone silent.
+    pub stale: u32,
+    /// Of them, those whose URL an earlier feed has.
+    pub same: u32,
     /// Feeds that are switched off or have left the configuration.
     pub disabled: u32,
     /// Of them, those whose time has come.
@@ -61,6 +65,13 @@ pub struct Summary {
     pub lag_seconds: i64,
     /// When the newest article was stored.
     pub last_article_at: Option<Timestamp>,
+}
+
+impl Summary {
+    /// Feeds that deliver, or have not been polled yet.
+    pub fn healthy(&self) -> u32 {
+        self.feeds.saturating_sub(self.failing + self.stale + self.same)
+    }
 }
 
 impl fmt::Display for Summary {
@@ -113,17 +124,20 @@ impl Database {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// What a person wants to know at a glance.
+    /// What a person wants to know at a glance. The states are those of the view `feed_health`.
     pub fn summary(&self, now: Timestamp) -> Result<Summary, Error> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT count(*) FILTER (WHERE enabled = 1),
-                    count(*) FILTER (WHERE enabled = 1 AND (failures > 0 OR gone_at IS NOT NULL)),
-                    count(*) FILTER (WHERE enabled = 1 AND gone_at IS NULL AND same_as IS NULL AND next_poll_at <= ?1),
-                    min(next_poll_at) FILTER (WHERE enabled = 1 AND gone_at IS NULL AND same_as IS NULL),
+            "SELECT count(*) FILTER (WHERE state NOT IN ('disabled', 'removed')),
+                    count(*) FILTER (WHERE state IN ('failing', 'gone')),
+                    count(*) FILTER (WHERE state NOT IN ('disabled', 'removed', 'gone', 'same_feed')
+                                       AND next_poll_at <= ?1),
+                    min(next_poll_at) FILTER (WHERE state NOT IN ('disabled', 'removed', 'gone', 'same_feed')),
                     (SELECT first_seen_at FROM articles ORDER BY id DESC LIMIT 1),
-                    count(*) FILTER (WHERE enabled = 1 AND gone_at IS NOT NULL),
-                    count(*) FILTER (WHERE enabled = 0)
-             FROM feeds",
+                    count(*) FILTER (WHERE state = 'gone'),
+                    count(*) FILTER (WHERE state IN ('disabled', 'removed')),
+                    count(*) FILTER (WHERE state = 'stale'),
+                    count(*) FILTER (WHERE state = 'same_feed')
+             FROM feed_health",
         )?;
         let summary = statement.query_row([now], |row| {
             let next: Option<Timestamp> = row.get(3)?;
@@ -135,6 +149,8 @@ impl Database {
                 last_article_at: row.get(4)?,
                 gone: row.get(5)?,
                 disabled: row.get(6)?,
+                stale: row.get(7)?,
+                same: row.get(8)?,
             })
         })?;
         Ok(summary)
