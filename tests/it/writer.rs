@@ -367,6 +367,48 @@ fn unfolding_gives_each_its_own_and_holds_for_good() {
 }
 
 #[test]
+fn after_an_unfold_the_fullest_copy_that_is_left_lends_its_text() {
+    let mut desk = Desk::new();
+    let feeds = ["a", "b", "c", "d"].map(|name| desk.feed(name));
+    let stub = story(1, 60);
+    let fuller = |words| format!("{stub} {}", story(2, words));
+    for (feed, text) in feeds.iter().zip([stub.clone(), fuller(40), fuller(120), fuller(240)]) {
+        desk.poll(*feed, &[Entry::new(&feed.0.to_string(), "Bridge opened", &text)]);
+    }
+    let shown = "SELECT word_count, body_source, text_from FROM articles WHERE id = 1";
+    assert_eq!(desk.rows(shown), ["300|copy|3"]);
+    desk.unfold(3);
+    assert_eq!(desk.rows(shown), ["180|copy|2"]);
+    assert_eq!(
+        desk.rows(
+            "SELECT change FROM revisions WHERE article_id = 1 ORDER BY revision DESC LIMIT 1"
+        ),
+        ["fuller"]
+    );
+    // Who prefers the first text gets it.
+    desk.prefer(Prefer::First);
+    desk.unfold(2);
+    assert_eq!(desk.rows(shown), ["60|feed|"]);
+    desk.check();
+}
+
+#[test]
+fn after_an_unfold_priority_counts_among_the_copies_that_are_left() {
+    let mut desk = Desk::new();
+    let text = story(1, 100);
+    let feeds = [("a", 0), ("b", 9), ("c", 0), ("d", 5)];
+    let feeds = feeds.map(|(name, priority)| desk.feed_with(name, Scope::All, priority));
+    for feed in feeds {
+        desk.poll(feed, &[Entry::new(&feed.0.to_string(), "Bridge opened", &text)]);
+    }
+    let shown = "SELECT body_source, text_from FROM articles WHERE id = 1";
+    assert_eq!(desk.rows(shown), ["copy|1"]);
+    desk.unfold(1);
+    assert_eq!(desk.rows(shown), ["copy|3"]);
+    desk.check();
+}
+
+#[test]
 fn a_chain_of_copies_names_an_article_that_stands() {
     let mut desk = Desk::new();
     let (a, b, c) = (desk.feed("a"), desk.feed("b"), desk.feed("c"));
