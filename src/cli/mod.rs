@@ -1,6 +1,6 @@
 //! The command line: what each command takes, which exit code it ends with, and where its output goes.
 //!
-//! Data goes to stdout, all else to stderr. Exit codes: 0; 1 failed; 2 wrong usage; 75 some feeds failed;
+//! Data goes to stdout, all else to stderr. Exit codes: 0; 1 failed; 2 wrong usage; 75 feeds failed or were kept away;
 //! 78 bad configuration. One file a command.
 
 mod articles;
@@ -49,7 +49,8 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str =
-    "Exit codes: 0 fine; 1 failed; 2 wrong usage; 75 some feeds failed; 78 bad configuration.
+    "Exit codes: 0 fine; 1 failed; 2 wrong usage; 75 feeds failed or were kept away;
+78 bad configuration.
 Data goes to stdout, all else to stderr.";
 
 /// What every command takes.

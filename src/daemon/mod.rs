@@ -38,7 +38,7 @@ use crate::{
         polls::NextPoll,
         retention::Retention,
     },
-    writer::{self, OwnedClaim, PollReport, Writer},
+    writer::{self, OwnedClaim, PollReport},
 };
 
 /// A claim outlives any poll and any wait for a slow host; it is renewed while its feed waits.
@@ -534,25 +534,74 @@ pub struct Selection {
 
 /// The feeds that a round is about, and why others are not.
 async fn wanted(
-    writer: &Writer,
+    service: &Service,
     selection: &Selection,
     now: Timestamp,
-) -> Result<(Vec<FeedId>, Skipped), writer::Error> {
-    let standings = writer.call(move |state| state.db.standings(now)).await??;
-    let (mut wanted, mut skipped) = (Vec::new(), Skipped::default());
-    for (id, standing) in standings {
+) -> Result<(HashSet<FeedId>, Skipped), writer::Error> {
+    let (mut wanted, mut skipped) = (HashSet::new(), Skipped::default());
+    for (id, standing) in standings(service, now).await? {
         if !selection.feeds.is_empty() && !selection.feeds.contains(&id) {
             continue;
         }
-        match standing {
-            Standing::Due => wanted.push(id),
-            Standing::NotDue if selection.mode == Mode::All => wanted.push(id),
-            Standing::NotDue => skipped.not_due += 1,
-            Standing::Held => skipped.held_by_server += 1,
-            Standing::Same => skipped.same_feed += 1,
+        let is_due = match standing {
+            // A claim may be given back before this round ends.
+            Standing::Due | Standing::Claimed { is_due: true } => true,
+            Standing::NotDue | Standing::Claimed { is_due: false } => false,
+            Standing::Held => {
+                skipped.held_by_server += 1;
+                continue;
+            }
+            Standing::Same => {
+                skipped.same_feed += 1;
+                continue;
+            }
+            Standing::Disabled => {
+                skipped.disabled += u32::from(!selection.feeds.is_empty());
+                continue;
+            }
+        };
+        if is_due || selection.mode == Mode::All {
+            wanted.insert(id);
+        } else {
+            skipped.not_due += 1;
         }
     }
     Ok((wanted, skipped))
+}
+
+async fn standings(
+    service: &Service,
+    now: Timestamp,
+) -> Result<Vec<(FeedId, Standing)>, writer::Error> {
+    let by = Arc::clone(&service.by);
+    Ok(service.cx.writer.call(move |state| state.db.standings(&by, now)).await??)
+}
+
+/// Why feeds that a round was about could not be claimed to its end.
+async fn missed(
+    service: &Service,
+    waiting: &HashSet<FeedId>,
+    mode: Mode,
+    skipped: &mut Skipped,
+) -> Result<(), writer::Error> {
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    for (id, standing) in standings(service, now()).await? {
+        if !waiting.contains(&id) {
+            continue;
+        }
+        match standing {
+            Standing::Held => skipped.held_by_server += 1,
+            Standing::Same => skipped.same_feed += 1,
+            Standing::Disabled => skipped.disabled += 1,
+            Standing::Claimed { .. } => skipped.held_by_process += 1,
+            // It was due: somebody has just polled it.
+            Standing::NotDue if mode == Mode::Due => skipped.held_by_process += 1,
+            Standing::Due | Standing::NotDue => skipped.host_held_by_process += 1,
+        }
+    }
+    Ok(())
 }
 
 /// One round: polls each selected feed once and returns when the last one has ended.
@@ -567,10 +616,9 @@ pub async fn cycle(
 ) -> Result<CycleReport, writer::Error> {
     let (started_at, clock) = (now(), Instant::now());
     let mut report = CycleReport::new(started_at);
-    let (wanted, skipped) = wanted(&service.cx.writer, selection, started_at).await?;
+    let (mut waiting, skipped) = wanted(service, selection, started_at).await?;
     report.skipped = skipped;
-    progress(Progress::Started { feeds: u32::try_from(wanted.len()).unwrap_or(u32::MAX) });
-    let mut waiting: HashSet<FeedId> = wanted.into_iter().collect();
+    progress(Progress::Started { feeds: u32::try_from(waiting.len()).unwrap_or(u32::MAX) });
     let mut rounds = Rounds::new(service);
     loop {
         // Half a batch at a time: each claim is a transaction.
@@ -599,8 +647,7 @@ pub async fn cycle(
             progress(Progress::Polled(&poll));
         }
     }
-    // What could not be claimed to the end is in another process's hands.
-    report.skipped.held_by_process += u32::try_from(waiting.len()).unwrap_or(u32::MAX);
+    missed(service, &waiting, selection.mode, &mut report.skipped).await?;
     report.duration_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(report)
 }

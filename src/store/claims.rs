@@ -88,7 +88,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// How an enabled feed stands before a round.
+/// How a feed stands before a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// Its time has come.
@@ -99,25 +99,37 @@ pub enum Standing {
     Held,
     /// An earlier feed has its URL.
     Same,
+    /// Another process has claimed it.
+    Claimed {
+        /// Whether its time has come.
+        is_due: bool,
+    },
+    /// Switched off, or no longer configured.
+    Disabled,
 }
 
 impl Database {
-    /// Every enabled feed and how it stands, in order of id.
-    pub fn standings(&self, now: Timestamp) -> Result<Vec<(FeedId, Standing)>, Error> {
+    /// Every feed and how it stands for the process `by`, in order of id.
+    pub fn standings(&self, by: &str, now: Timestamp) -> Result<Vec<(FeedId, Standing)>, Error> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT f.id, f.same_as IS NOT NULL,
-                    f.gone_at IS NOT NULL OR coalesce(f.retry_after_until, '') > ?1
-                      OR coalesce(h.retry_after_until, '') > ?1,
+            "SELECT f.id,
+                    CASE WHEN f.enabled = 0 THEN 'disabled'
+                         WHEN f.same_as IS NOT NULL THEN 'same'
+                         WHEN f.gone_at IS NOT NULL OR coalesce(f.retry_after_until, '') > ?1
+                           OR coalesce(h.retry_after_until, '') > ?1 THEN 'held'
+                         WHEN f.claimed_until > ?1 AND f.claimed_by <> ?2 THEN 'claimed' END,
                     f.next_poll_at <= ?1
-             FROM feeds AS f LEFT JOIN hosts AS h ON h.origin = f.origin WHERE f.enabled = 1 ORDER BY f.id",
+             FROM feeds AS f LEFT JOIN hosts AS h ON h.origin = f.origin ORDER BY f.id",
         )?;
-        let rows = statement.query_map([now], |row| {
-            let (is_same, is_held, is_due) = (row.get(1)?, row.get(2)?, row.get(3)?);
-            let standing = match (is_same, is_held, is_due) {
-                (true, ..) => Standing::Same,
-                (_, true, _) => Standing::Held,
-                (.., true) => Standing::Due,
-                _ => Standing::NotDue,
+        let rows = statement.query_map(params![now, by], |row| {
+            let is_due = row.get(2)?;
+            let standing = match row.get_ref(1)?.as_str_or_null()? {
+                Some("disabled") => Standing::Disabled,
+                Some("same") => Standing::Same,
+                Some("held") => Standing::Held,
+                Some(_) => Standing::Claimed { is_due },
+                None if is_due => Standing::Due,
+                None => Standing::NotDue,
             };
             Ok((row.get(0)?, standing))
         })?;
