@@ -218,8 +218,8 @@ fn article_id(text: &str) -> Result<ArticleId, String> {
 #[derive(Debug, Args)]
 struct ReplayArguments {
     /// Another value for a setting of [dedup] or a threshold; may be given several times
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = replay::Setting::parse)]
+    set: Vec<replay::Setting>,
     /// What came since an instant (2026-11-23T09:15:00Z), a day (2026-11-23), or so long ago (2h, 7d)
     #[arg(long, value_name = "T", value_parser = Since::parse)]
     since: Option<Since>,

@@ -438,21 +438,21 @@ impl Default for Dedup {
 }
 
 impl Dedup {
-    pub(super) fn read(section: Section<'_>) -> Self {
-        let default = Self::default();
+    /// What the section does not say stays as `default` has it.
+    pub(super) fn read(section: Section<'_>, default: &Self) -> Self {
         let dedup = Self {
             window: section.get("window", positive).unwrap_or(default.window),
             scope: section.get("scope", |v| word(v, &SCOPES)).unwrap_or(default.scope),
             prefer: section.get("prefer", |v| word(v, &PREFERENCES)).unwrap_or(default.prefer),
-            thresholds: thresholds(section.section("thresholds")),
+            thresholds: thresholds(section.section("thresholds"), &default.thresholds),
         };
         section.finish();
         dedup
     }
 }
 
-fn thresholds(section: Section<'_>) -> Thresholds {
-    let mut thresholds = Thresholds::default();
+fn thresholds(section: Section<'_>, default: &Thresholds) -> Thresholds {
+    let mut thresholds = default.clone();
     let share = |key, value: &mut f64| {
         *value = section.get(key, |v| v.as_number(0.0..=1.0)).unwrap_or(*value);
     };

@@ -236,7 +236,10 @@ fn replay_names_what_other_settings_would_change() {
     );
     let told = program.run(&["replay", "--set", "scope=off"]).expect(0).stdout;
     assert!(told.starts_with("3 texts: 1 copy now, 0 by these settings; 1 change\n"), "{told}");
-    program.run(&["replay", "--set", "scope=some"]).expect(1);
+    for wrong in ["scope=some", "most=7", "colour=red"] {
+        let refused = program.run(&["replay", "--set", wrong]).expect(2).stderr;
+        assert!(refused.contains(wrong) && !refused.contains('['), "{refused}");
+    }
     assert_eq!(program.sqlite("SELECT count(*) FROM duplicates"), ["1"], "nothing is changed");
     program.run(&["unfold", "d1"]).expect(0);
     assert!(
