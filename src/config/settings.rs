@@ -580,6 +580,19 @@ fn password(section: &Section<'_>, folder: &Path) -> Option<Password> {
             "password_file and password_credential exclude each other",
         ));
     }
+    let given = |keys: &[&'static str]| {
+        keys.iter().find_map(|key| Some((*key, section.every(key).first()?.place())))
+    };
+    match (given(&["username"]), given(&["password_file", "password_credential"])) {
+        (Some((_, place)), None) => section.report(Problem::at(
+            place,
+            "username does nothing without password_file or password_credential",
+        )),
+        (None, Some((key, place))) => {
+            section.report(Problem::at(place, format!("{key} does nothing without username")));
+        }
+        _ => {}
+    }
     file.or(credential)
 }
 
@@ -693,15 +706,18 @@ fn header_text(value: &Value<'_>) -> Result<String, String> {
 fn headers(value: &Value<'_>) -> Result<BTreeMap<String, String>, String> {
     let table =
         value.spanned.get_ref().as_table().ok_or("headers is a section of names and texts")?;
-    let mut headers = BTreeMap::new();
+    let (mut headers, mut refused) = (BTreeMap::new(), Vec::new());
     for (name, text) in table {
         let name: &str = name.get_ref();
-        let text = header_text(&Value::new(value.source, text))
-            .map_err(|error| format!("{name}: {error}"))?;
-        fetch::check_header(name, &text)?;
-        headers.insert(name.to_owned(), text);
+        let checked = header_text(&Value::new(value.source, text))
+            .map_err(|error| format!("{name}: {error}"))
+            .and_then(|text| fetch::check_header(name, &text).map(|()| text));
+        match checked {
+            Ok(text) => drop(headers.insert(name.to_owned(), text)),
+            Err(error) => refused.push(error),
+        }
     }
-    Ok(headers)
+    if refused.is_empty() { Ok(headers) } else { Err(refused.join("; ")) }
 }
 
 fn proxy(value: &Value<'_>) -> Result<String, String> {
