@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::time::{ClockId, clock_gettime};
 use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -225,7 +226,7 @@ struct Loop<'a> {
     next_status: Instant,
     next_renewal: Instant,
     /// The wall and the steady clock at one moment: they drift apart when somebody sets the wall clock.
-    clocks: (Timestamp, Instant),
+    clocks: (Timestamp, Duration),
 }
 
 impl<'a> Loop<'a> {
@@ -241,7 +242,7 @@ impl<'a> Loop<'a> {
             next_check: at,
             next_status: at,
             next_renewal: at + RENEW_EVERY,
-            clocks: (now(), at),
+            clocks: (now(), since_boot()),
             service,
             path,
             config,
@@ -361,19 +362,24 @@ impl<'a> Loop<'a> {
     }
 
     /// After the wall clock was set back, feeds keep their waits instead of sleeping until it has caught up. Set
-    /// forward, everything is due, and the pace of starts keeps it from being a burst.
+    /// forward, everything is due but what a server has ordered to wait, and the pace of starts keeps it from being a
+    /// burst.
     async fn mind_the_clock(&mut self, at: Instant) -> anyhow::Result<()> {
         let (wall, steady) = self.clocks;
-        let elapsed =
-            i64::try_from(at.saturating_duration_since(steady).as_secs()).unwrap_or(i64::MAX);
+        let elapsed = since_boot().saturating_sub(steady).as_secs();
+        let elapsed = i64::try_from(elapsed).unwrap_or(i64::MAX);
         let jump = now().seconds_since(wall.plus_seconds(elapsed));
         if jump.abs() <= CLOCK_JUMP_SECONDS {
             return Ok(());
         }
         tracing::warn!(jump_s = jump, "the clock was set");
-        self.clocks = (now(), at);
+        self.clocks = (now(), since_boot());
         self.next_claim = at;
-        let moved = self.service.cx.writer.call(|state| state.db.reanchor(now())).await??;
+        let follow = move |state: &mut writer::State| match jump {
+            1.. => state.db.keep_orders(jump, now()),
+            _ => state.db.reanchor(now()),
+        };
+        let moved = self.service.cx.writer.call(follow).await??;
         if moved > 0 {
             tracing::info!(feeds = moved, "next polls were moved with the clock");
         }
@@ -550,6 +556,13 @@ impl<'a> Loop<'a> {
         self.chores.shutdown().await;
         Ok(())
     }
+}
+
+/// The clock that nobody sets; it goes on while the machine sleeps.
+fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 fn starts(config: &Config, at: Instant) -> Starts {

@@ -566,6 +566,36 @@ fn claims_of_another_clock_and_claims_that_nobody_means_to_keep_run_out() {
 }
 
 #[test]
+fn orders_last_as_long_as_they_were_given_for_when_the_clock_is_set_forward() {
+    let mut desk = Desk::new();
+    for name in ["held", "past", "free"] {
+        desk.feed(name);
+    }
+    let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+    desk.execute(
+        "UPDATE feeds SET next_poll_at = '2026-11-24T13:00:00Z';
+         UPDATE feeds SET retry_after_until = '2026-11-24T13:00:00Z' WHERE id = 1;
+         UPDATE feeds SET retry_after_until = '2026-11-24T11:00:00Z' WHERE id = 2;
+         INSERT INTO hosts (origin, retry_after_until) VALUES ('https://a.example', '2026-11-25T12:00:00Z');",
+    );
+    let day = 86_400;
+    desk.call(move |state| state.db.keep_orders(day, now.plus_seconds(day)).unwrap());
+    assert_eq!(
+        desk.rows("SELECT next_poll_at, retry_after_until FROM feeds"),
+        [
+            "2026-11-25T13:00:00Z|2026-11-25T13:00:00Z",
+            "2026-11-24T13:00:00Z|2026-11-24T11:00:00Z",
+            "2026-11-24T13:00:00Z|"
+        ]
+    );
+    assert_eq!(desk.rows("SELECT retry_after_until FROM hosts"), ["2026-11-26T12:00:00Z"]);
+    // An order that was given by the new clock before anybody noticed is no longer for that.
+    let year = 365 * day;
+    desk.call(move |state| state.db.keep_orders(year, now.plus_seconds(day)).unwrap());
+    assert_eq!(desk.rows("SELECT retry_after_until FROM hosts"), ["2026-11-26T12:00:00Z"]);
+}
+
+#[test]
 fn of_a_new_feed_only_so_much_history_becomes_articles() {
     let entries: Vec<Entry> = (0..6)
         .map(|n| {
