@@ -193,29 +193,39 @@ fn take_up(db: &mut Database, config: &Config, spread: bool, now: Timestamp) -> 
 }
 
 /// The feeds that an earlier daemon had claimed when it was killed are free again. But a document may have killed it,
-/// and would again at each restart: where it happens to a feed twice in a row, that counts as a failure.
+/// and would again at each restart: what was under way two times in a row is polled one by one, and what was when it
+/// happened once more counts as failed.
 fn follow_the_dead(db: &mut Database, config: &Config, now: Timestamp) -> Result<(), store::Error> {
     let by_url: HashMap<&str, &config::Feed> =
         config.feeds.iter().map(|feed| (feed.url.as_str(), feed)).collect();
+    let mut place = 0;
     let freed = db.release_claims_of_dead(DAEMON, |feed| {
         let options = by_url.get(feed.url.as_str())?.schedule_options();
-        let failure = schedule::Outcome::Failed { is_soft: true };
         let seed = schedule::jitter_seed(feed.id.0, now);
-        let signals = schedule::Signals::of(failure);
-        let next = schedule::next(&mut feed.schedule, &signals, &options, now, seed);
+        let failures = feed.schedule.failures;
+        let next =
+            schedule::after_interruption(&mut feed.schedule, &options, &mut place, now, seed)?;
         let next = NextPoll::from(next);
-        tracing::warn!(
-            feed.id = feed.id.0,
-            feed.url = %feed.url,
-            next_poll_at = %next.at,
-            "killed twice in a row when this feed was to be polled: it is put off"
-        );
+        if feed.schedule.failures > failures {
+            tracing::warn!(
+                feed.id = feed.id.0,
+                feed.url = %feed.url,
+                next_poll_at = %next.at,
+                "killed again when this feed was polled by itself: it is put off"
+            );
+        }
         Some(next)
     })?;
     if freed > 0 {
         tracing::info!(
             feeds = freed,
             "an earlier daemon was killed: the feeds that it had claimed are free again"
+        );
+    }
+    if place > 0 {
+        tracing::warn!(
+            feeds = place,
+            "killed twice in a row with these feeds under way: they are polled one by one"
         );
     }
     Ok(())

@@ -13,7 +13,8 @@ use rusqlite::{OptionalExtension, params};
 use super::{Database, Error, feeds::FeedState, polls::NextPoll};
 use crate::model::{FeedId, Timestamp};
 
-/// The `error_kind` of a feed whose poll ended with the whole process ...
+/// The `error_kind` of a feed whose poll ended with the whole process, and the reason where its next poll follows from
+/// that ...
 const INTERRUPTED: &str = "interrupted";
 /// ... and its `error`.
 const KILLED: &str = "newsfold was killed while it meant to poll this feed, or polled it";
@@ -268,35 +269,67 @@ impl Database {
         })
     }
 
-    /// Frees what daemons before this one had claimed when they were killed, and notes that on each feed. One that had
-    /// this happen twice in a row may be the reason: `put_off` says when it is polled next, `None`: as before. `kind`
-    /// begins the name of every daemon; sound only for the one that holds the lock, since no other one lives then.
+    /// Frees what daemons before this one had claimed when they were killed, and counts that on each feed
+    /// (`interruptions`); `next` says when it is polled then, `None`: as before. Feeds that an earlier call has put off for
+    /// it are asked about again. `kind` begins the name of every daemon; sound only for the one that holds the lock, since
+    /// no other one lives then.
     ///
     /// Returns how many were freed.
     pub fn release_claims_of_dead(
         &mut self,
         kind: &str,
-        put_off: impl Fn(&mut FeedState) -> Option<NextPoll>,
+        mut next: impl FnMut(&mut FeedState) -> Option<NextPoll>,
     ) -> Result<usize, Error> {
         self.transaction(|db| {
             let mut statement = db.connection.prepare_cached(
-                "SELECT id FROM feeds WHERE claimed_until IS NOT NULL AND substr(claimed_by, 1, length(?1)) = ?1",
+                "SELECT id, claimed_until IS NOT NULL FROM feeds
+                 WHERE claimed_until IS NOT NULL AND substr(claimed_by, 1, length(?1)) = ?1
+                    OR claimed_until IS NULL AND next_poll_reason = ?2 AND enabled = 1
+                 ORDER BY id",
             )?;
-            let claimed: Vec<FeedId> =
-                statement.query_map([kind], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            let found: Vec<(FeedId, bool)> = statement
+                .query_map([kind, INTERRUPTED], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<Result<_, _>>()?;
             let mut release = db.connection.prepare_cached(
-                "UPDATE feeds SET claimed_by = NULL, claimed_until = NULL, error_kind = ?2, error = ?3 WHERE id = ?1",
+                "UPDATE feeds SET claimed_by = NULL, claimed_until = NULL, error_kind = ?2, error = ?3,
+                    poll_memory = json_set(poll_memory, '$.interruptions', ?4)
+                 WHERE id = ?1",
             )?;
-            for id in &claimed {
+            for (id, was_claimed) in &found {
                 let Some(mut feed) = db.feed_state(*id)? else { continue };
-                let was_interrupted = feed.error_kind.as_deref() == Some(INTERRUPTED);
-                match was_interrupted.then(|| put_off(&mut feed)).flatten() {
-                    Some(next) => db.store_state(&feed, &next, Some(KILLED))?,
-                    None => drop(release.execute(params![id, INTERRUPTED, KILLED])?),
+                feed.schedule.memory.interruptions += u32::from(*was_claimed);
+                match next(&mut feed) {
+                    Some(next) => {
+                        feed.error_kind = Some(INTERRUPTED.to_owned());
+                        db.store_state(&feed, &next, Some(KILLED))?;
+                    }
+                    None => {
+                        let times = feed.schedule.memory.interruptions;
+                        release.execute(params![id, INTERRUPTED, KILLED, times])?;
+                    }
                 }
             }
-            Ok(claimed.len())
+            Ok(found.iter().filter(|(_, was_claimed)| *was_claimed).count())
         })
+    }
+
+    /// Frees what processes had claimed that are gone, whoever they were: `is_gone` knows them by their names.
+    pub fn release_claims_of_gone(
+        &mut self,
+        by: &str,
+        is_gone: impl Fn(&str) -> bool,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT DISTINCT claimed_by FROM feeds WHERE claimed_until > ?1 AND claimed_by <> ?2",
+        )?;
+        let others = statement.query_map(params![now, by], |row| row.get(0))?;
+        let others: Vec<String> = others.collect::<Result<_, _>>()?;
+        drop(statement);
+        for other in others.iter().filter(|other| is_gone(other)) {
+            self.release_claims(other, None)?;
+        }
+        Ok(())
     }
 
     /// Lengthens the claims of this process on `feeds`: those that it still means to poll. Any other one runs out.
