@@ -4,6 +4,7 @@
 //! host may be asked, and are polled side by side; what they bring goes through the one writer. The clock is read here
 //! and in the command line only.
 
+mod claimant;
 mod lock;
 mod run;
 mod vitals;
@@ -111,7 +112,7 @@ impl Service {
         let service = Self {
             cx,
             settings: RwLock::default(),
-            by: format!("{kind}{}:{}", std::process::id(), now().unix_seconds()).into(),
+            by: claimant::name(kind).into(),
             concurrency: config.fetch.concurrency as usize,
             per_host_limit: per_host_limit(&config.fetch),
             metrics,
@@ -312,6 +313,7 @@ impl<'a> Rounds<'a> {
             mode,
             feeds,
         };
+        self.release_gone().await?;
         let claimed = loop {
             let claimed = self.service.cx.writer.claim_due(claim.clone(), now()).await?;
             if claimed.is_empty() {
@@ -334,6 +336,15 @@ impl<'a> Rounds<'a> {
             self.queue.push(&pace_key(&feed.effective_url), feed);
         }
         Ok(ids)
+    }
+
+    /// A process that was killed gives nothing back, and its feeds and hosts would wait until its claims run out.
+    async fn release_gone(&self) -> Result<(), writer::Error> {
+        let by = Arc::clone(&self.service.by);
+        let release = move |state: &mut writer::State| {
+            state.db.release_claims_of_gone(&by, claimant::is_gone, now())
+        };
+        Ok(self.service.cx.writer.call(release).await??)
     }
 
     /// Orders of origins hold whoever met them: redirects may lead to one that no feed here is asked at.
