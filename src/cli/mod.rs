@@ -171,7 +171,8 @@ enum FeedsCommand {
 
 #[derive(Debug, Args)]
 struct ArticlesArguments {
-    /// Published since an instant (2026-11-23T09:15:00Z), a day (2026-11-23), or so long ago (2h, 7d)
+    /// By the publisher's date, or first seen where there is none: since an instant (2026-11-23T09:15:00Z), a day
+    /// (2026-11-23), or so long ago (2h, 7d)
     #[arg(long, value_name = "T", value_parser = Since::parse)]
     since: Option<Since>,
     /// Had first by this feed: its number, URL or name
@@ -220,7 +221,7 @@ struct ReplayArguments {
     /// Another value for a setting of [dedup] or a threshold; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = replay::Setting::parse)]
     set: Vec<replay::Setting>,
-    /// What came since an instant (2026-11-23T09:15:00Z), a day (2026-11-23), or so long ago (2h, 7d)
+    /// First seen since an instant (2026-11-23T09:15:00Z), a day (2026-11-23), or so long ago (2h, 7d)
     #[arg(long, value_name = "T", value_parser = Since::parse)]
     since: Option<Since>,
 }

@@ -202,7 +202,12 @@ impl FeedUrl {
             let url = Url::from_file_path(&path).map_err(|()| format!("{text:?} is not a path"))?;
             return Ok(Self(url.into()));
         }
-        let url = Url::parse(text).map_err(|error| format!("{text:?} is not a URL: {error}"))?;
+        let url = Url::parse(text).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => {
+                format!("{text:?} is not a URL: one begins with https://, http:// or file:")
+            }
+            error => format!("{text:?} is not a URL: {error}"),
+        })?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(format!(
                 "a feed's URL begins with https://, http:// or file:, this one with {}:",

@@ -485,7 +485,8 @@ fn log(feed: &FeedState, report: &PollReport) {
             duplicates,
             duration_ms,
             next_poll_at,
-            "polled {url}: {new} new, {revised} revised, {duplicates} duplicates",
+            "polled {url}: {new} new, {revised} revised, {duplicates} {}",
+            if *duplicates == 1 { "duplicate" } else { "duplicates" },
         );
     }
     if feed.schedule.failures > 0 && *failures == 0 {

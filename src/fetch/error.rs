@@ -64,7 +64,15 @@ pub enum Error {
         limit: u64,
     },
     /// The redirects do not end, or come back to where they were.
-    #[error("gave up after {hops} redirects{}", if *is_loop { ", which run in a circle" } else { "" })]
+    #[error(
+        "gave up after {hops} {}{}",
+        if *hops == 1 { "redirect" } else { "redirects" },
+        match (*is_loop, *hops) {
+            (false, _) => "",
+            (true, 1) => ", which leads to itself",
+            (true, _) => ", which run in a circle",
+        }
+    )]
     TooManyRedirects {
         /// Redirects followed.
         hops: usize,

@@ -166,7 +166,7 @@ const WRONG: &[(&str, &str, Errors)] = &[
         &[
             ("2:10", "\"yes\" is not one of"),
             ("4:9", "\"loud\" is not one of"),
-            ("6:7", "\"nonsense\" is not a URL"),
+            ("6:7", "\"nonsense\" is not a URL: one begins with https://, http:// or file:"),
         ],
     ),
 ];

@@ -62,6 +62,20 @@ fn once_ends_with_a_summary_and_says_what_failed() {
 }
 
 #[test]
+fn one_is_not_many() {
+    let program = Program::new()
+        .feed("gazette", &rss("gazette", &[("Varn Point goes dark", STORY)]))
+        .feed("wire", &rss("wire", &[("Varn Point goes dark", STORY)]))
+        .feed("broken", "no feed at all");
+    let log = program.run(&["-v", "once"]).expect(75).stderr;
+    assert!(log.contains("0 new, 0 revised, 1 duplicate") && log.contains("0 duplicates"), "{log}");
+    let explained = program.run(&["feeds", "explain", "broken"]).expect(0).stdout;
+    assert!(explained.contains("failed once"), "{explained}");
+    let checked = program.run(&["doctor"]);
+    assert!(checked.stdout.contains("no errors, 3 feeds"), "{checked:?}");
+}
+
+#[test]
 fn once_says_why_a_named_feed_was_not_polled() {
     let server = Server::start();
     server.always("/feed", Reply::feed(rss("wire", &[("Varn Point goes dark", STORY)])));
@@ -255,7 +269,8 @@ fn a_backup_is_a_database_and_never_overwrites() {
     let arguments = ["backup", copy.to_str().unwrap()];
     program.run(&arguments).expect(0);
     assert_eq!(sqlite(&copy, "PRAGMA integrity_check; SELECT count(*) FROM latest"), ["ok", "2"]);
-    assert!(program.run(&arguments).expect(1).stderr.contains("copy.db"));
+    let refused = program.run(&arguments).expect(1).stderr;
+    assert!(refused.contains("copy.db: there is a file of that name"), "{refused}");
 }
 
 #[test]
