@@ -29,7 +29,7 @@ const OUTCOMES: [&str; 4] = ["changed", "unchanged", "failed", "gone"];
 const RESULTS: [&str; 3] = ["new", "revised", "duplicate"];
 const REASONS: [&str; 5] =
     ["same_guid", "same_url", "same_headline", "same_text", "near_duplicate"];
-const STATES: [&str; 4] = ["healthy", "failing", "gone", "disabled"];
+const STATES: [&str; 6] = ["healthy", "failing", "stale", "gone", "same_feed", "disabled"];
 const RELOADS: [&str; 2] = ["taken_up", "refused"];
 
 /// From an unchanged feed nearby to `fetch.timeout`'s default and beyond.
@@ -65,12 +65,16 @@ pub struct PollNumbers<'a> {
 /// The state of the whole at one instant.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Gauges {
-    /// Enabled feeds whose last poll succeeded, or that have not been polled yet.
+    /// Enabled feeds that deliver, or that have not been polled yet.
     pub feeds_healthy: u64,
     /// Enabled feeds whose last poll failed.
     pub feeds_failing: u64,
+    /// Enabled feeds that have gone silent.
+    pub feeds_stale: u64,
     /// Feeds whose server said 410.
     pub feeds_gone: u64,
+    /// Feeds that are not polled because an earlier one has their URL.
+    pub feeds_same: u64,
     /// Feeds switched off or gone from the configuration.
     pub feeds_disabled: u64,
     /// Feeds that may be polled now.
@@ -222,7 +226,9 @@ impl Metrics {
         for (state, feeds) in [
             ("healthy", now.feeds_healthy),
             ("failing", now.feeds_failing),
+            ("stale", now.feeds_stale),
             ("gone", now.feeds_gone),
+            ("same_feed", now.feeds_same),
             ("disabled", now.feeds_disabled),
         ] {
             self.feeds.get_or_create(&[("state", state)]).set(whole(feeds));

@@ -99,8 +99,27 @@ pub struct Skipped {
     pub held_by_server: u32,
     /// Being polled by another process.
     pub held_by_process: u32,
+    /// Another process polls a feed of the same host.
+    pub host_held_by_process: u32,
     /// Another feed has the same URL.
     pub same_feed: u32,
+    /// Asked for by name, but switched off or no longer configured.
+    pub disabled: u32,
+}
+
+impl Skipped {
+    /// Feeds that something other than their own rhythm kept from being polled.
+    pub fn kept_away(&self) -> u32 {
+        let Self {
+            not_due: _,
+            held_by_server,
+            held_by_process,
+            host_held_by_process,
+            same_feed,
+            disabled,
+        } = self;
+        held_by_server + held_by_process + host_held_by_process + same_feed + disabled
+    }
 }
 
 /// What one round over the feeds came to.

@@ -1,12 +1,13 @@
 //! `newsfold check`: reads the configuration and prints every error in it.
 //!
-//! What only the database knows is a warning: two feeds that have turned out to be one, by a redirect.
+//! What is not in the configuration itself is a warning: files that it names and that are not there, and what only the
+//! database knows, two feeds that have turned out to be one by a redirect.
 
 use serde::Serialize;
 
 use super::{Exit, Global, load, open_for_reading, output, summary::counted};
 use crate::{
-    config::{self, Config},
+    config::{self, Config, Password},
     store::read::FeedFilter,
 };
 
@@ -58,8 +59,29 @@ fn checked(global: &Global, config: &Config) -> Checked {
         feeds: config.feeds.len(),
         disabled: config.feeds.iter().filter(|feed| !feed.enabled).count(),
         errors: Vec::new(),
-        warnings: same_feeds(config),
+        warnings: missing_files(config).chain(same_feeds(config)).collect(),
     }
+}
+
+/// Files that feeds need and that cannot be found: passwords, and feeds on disk.
+fn missing_files(config: &Config) -> impl Iterator<Item = String> {
+    let enabled = config.feeds.iter().filter(|feed| feed.enabled);
+    enabled.flat_map(|feed| {
+        let password = match &feed.password {
+            Some(Password::File(path)) => Some(path.clone()),
+            _ => None,
+        };
+        let needed = [("its password_file", password), ("it", feed.url.file_path())];
+        needed.into_iter().filter_map(|(what, path)| {
+            let path = path?;
+            let error = path.metadata().err()?;
+            Some(format!(
+                "feed {} will fail, {what} cannot be read: {}: {error}",
+                feed.url,
+                path.display()
+            ))
+        })
+    })
 }
 
 /// Feeds that are not polled because an earlier one has the same address by now. Without a database there are none.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Exit, Global, Id, load, now, open_for_reading, open_for_writing,
+    Exit, Global, Id, dedup, load, now, open_for_reading, open_for_writing,
     output::{self, printable},
     summary::counted,
     words::tree,
@@ -42,7 +42,11 @@ pub(super) fn unfold(global: &Global, id: DuplicateId) -> anyhow::Result<Exit> {
     let db = open_for_writing(&config)?;
     let copy = db.duplicate(id)?;
     let mut state = writer::State::new(db, config.window_seconds());
-    let article = writer::unfold(&mut state, id, now())?;
+    let options_of = |url: &str| {
+        let feed = config.feeds.iter().find(|feed| feed.url.as_str() == url);
+        feed.map_or_else(|| dedup::options(&config), |feed| feed.writer_options(&config).dedup)
+    };
+    let article = writer::unfold(&mut state, id, &options_of, now())?;
     let unfolded = Unfolded { id: article, duplicate_id: id, left_article_id: copy.article_id };
     output::value(global.json, &unfolded, |_| {
         format!("{id} is article {article} now and stays apart from article {}\n", copy.article_id)

@@ -1,6 +1,6 @@
 //! The command line: what each command takes, which exit code it ends with, and where its output goes.
 //!
-//! Data goes to stdout, all else to stderr. Exit codes: 0; 1 failed; 2 wrong usage; 75 some feeds failed;
+//! Data goes to stdout, all else to stderr. Exit codes: 0; 1 failed; 2 wrong usage; 75 feeds failed or were kept away;
 //! 78 bad configuration. One file a command.
 
 mod articles;
@@ -49,7 +49,8 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str =
-    "Exit codes: 0 fine; 1 failed; 2 wrong usage; 75 some feeds failed; 78 bad configuration.
+    "Exit codes: 0 fine; 1 failed; 2 wrong usage; 75 feeds failed or were kept away;
+78 bad configuration.
 Data goes to stdout, all else to stderr.";
 
 /// What every command takes.
@@ -170,7 +171,8 @@ enum FeedsCommand {
 
 #[derive(Debug, Args)]
 struct ArticlesArguments {
-    /// Published since an instant (2026-11-23T09:15:00Z), a day (2026-11-23), or so long ago (2h, 7d)
+    /// By the publisher's date, or first seen where there is none: since an instant (2026-11-23T09:15:00Z), a day
+    /// (2026-11-23), or so long ago (2h, 7d)
     #[arg(long, value_name = "T", value_parser = Since::parse)]
     since: Option<Since>,
     /// Had first by this feed: its number, URL or name
@@ -217,9 +219,9 @@ fn article_id(text: &str) -> Result<ArticleId, String> {
 #[derive(Debug, Args)]
 struct ReplayArguments {
     /// Another value for a setting of [dedup] or a threshold; may be given several times
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// What came since an instant (2026-11-23T09:15:00Z), a day (2026-11-23), or so long ago (2h, 7d)
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = replay::Setting::parse)]
+    set: Vec<replay::Setting>,
+    /// First seen since an instant (2026-11-23T09:15:00Z), a day (2026-11-23), or so long ago (2h, 7d)
     #[arg(long, value_name = "T", value_parser = Since::parse)]
     since: Option<Since>,
 }
@@ -336,11 +338,15 @@ impl Global {
 /// The configuration, or its errors on stderr.
 fn load(global: &Global) -> Result<Config, Exit> {
     config::load(global.path()).map_err(|error| {
-        for problem in error.render(output::stderr_has_color()) {
-            output::complain(&problem);
-        }
+        complain(&error);
         Exit::BadConfiguration
     })
+}
+
+fn complain(error: &config::Error) {
+    for problem in error.render(output::stderr_has_color()) {
+        output::complain(&problem);
+    }
 }
 
 /// The configuration for a command that can do without: the defaults where none is named and none installed.

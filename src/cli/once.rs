@@ -36,7 +36,9 @@ pub(super) fn once(global: &Global, arguments: &OnceArguments) -> anyhow::Result
         out.write_all(summary::summary(&report, output::width()).as_bytes())?;
     }
     out.flush()?;
-    Ok(match report.failed.is_empty() {
+    // Who names a feed wants it polled: that its time has not come is the only good reason why it was not.
+    let is_missed = !arguments.feeds.is_empty() && report.skipped.kept_away() > 0;
+    Ok(match report.failed.is_empty() && !is_missed {
         _ if report.is_interrupted => Exit::Failed,
         true => Exit::Fine,
         false => Exit::SomeFeedsFailed,

@@ -1,10 +1,12 @@
 //! `newsfold reload`: has the running daemon take up the configuration, and waits for what it says.
 //!
-//! A configuration with errors is refused here already, with every error in full, and the daemon is not disturbed. A
-//! good one is asked for in the database, the holder of the lock is signalled, and its answer read in the database:
-//! that is how `systemctl reload` can fail visibly on systemd 252, which knows no `Type=notify-reload`.
+//! A configuration with errors is refused here already, with every error in full, and the daemon is not disturbed: the
+//! refusal is only noted beside the daemon's own answers. A good one is asked for in the database, the holder of the
+//! lock is signalled, and its answer read in the database: that is how `systemctl reload` can fail visibly on systemd
+//! 252, which knows no `Type=notify-reload`.
 
 use std::{
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -12,8 +14,9 @@ use std::{
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Exit, Global, load, now, output};
+use super::{Exit, Global, complain, now, output};
 use crate::{
+    config,
     daemon::Lock,
     store::{self, Database, reloads::Answer},
 };
@@ -23,13 +26,39 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 pub(super) fn reload(global: &Global) -> anyhow::Result<Exit> {
-    let config = load(global)?;
-    let Some(holder) = Lock::holder(&config.store.path)? else {
-        bail!("no newsfold works on {}: there is nothing to reload", config.store.path.display());
+    let error = match config::load(global.path()) {
+        Ok(config) => return ask(&config.store.path),
+        Err(error) => error,
     };
-    let mut options = config.store_options();
-    options.busy_timeout = PATIENCE;
-    let mut db = Database::open(&options)?;
+    complain(&error);
+    if let Some(database) = error.database()
+        && let Err(error) = note(database, &error)
+    {
+        output::complain(&format!("newsfold: the refusal is not noted in the database: {error:#}"));
+    }
+    Ok(Exit::BadConfiguration)
+}
+
+/// Leaves the refusal where the daemon's answers are, if there is a daemon.
+fn note(database: &Path, error: &config::Error) -> anyhow::Result<()> {
+    if Lock::holder(database)?.is_some() {
+        let mut db = Database::open(&options(database))?;
+        let request = db.request_reload(now())?;
+        db.answer_reload(request, Some(&error.lines().join("\n")), now())?;
+    }
+    Ok(())
+}
+
+fn options(database: &Path) -> store::Options {
+    store::Options { busy_timeout: PATIENCE, ..store::Options::new(database) }
+}
+
+/// Has the daemon that works on this database take up its configuration, and waits for the answer.
+fn ask(database: &Path) -> anyhow::Result<Exit> {
+    let Some(holder) = Lock::holder(database)? else {
+        bail!("no newsfold works on {}: there is nothing to reload", database.display());
+    };
+    let mut db = Database::open(&options(database))?;
     let request = db.request_reload(now())?;
     let pid = Pid::from_raw(holder).context("the lock names no process")?;
     kill_process(pid, Signal::HUP).with_context(|| format!("cannot signal process {holder}"))?;
@@ -43,7 +72,7 @@ pub(super) fn reload(global: &Global) -> anyhow::Result<Exit> {
             }
             Answer::Pending => {}
         }
-        if Lock::holder(&config.store.path)? != Some(holder) {
+        if Lock::holder(database)? != Some(holder) {
             bail!("process {holder} ended before it answered");
         }
         if Instant::now() > deadline {

@@ -8,7 +8,6 @@ use std::{
     fmt::Write,
 };
 
-use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::{
@@ -17,18 +16,18 @@ use super::{
     table::{Column, Table},
 };
 use crate::{
-    config::parse_duration,
-    dedup::{Engine, Options, Prefer, Reason, Scope, Thresholds, engine::Arrival},
+    config::{self, Dedup},
+    dedup::{Engine, Options, Reason, engine::Arrival},
     model::{ArticleId, DuplicateId, TextId, Timestamp},
     store::read::JudgedText,
 };
 
 pub(super) fn replay(global: &Global, arguments: &ReplayArguments) -> anyhow::Result<Exit> {
-    let config = load(global)?;
-    let mut options = dedup::options(&config);
-    for assignment in &arguments.set {
-        set(&mut options, assignment)?;
+    let mut config = load(global)?;
+    for setting in &arguments.set {
+        config.dedup = setting.apply(&config.dedup).map_err(anyhow::Error::msg)?;
     }
+    let options = dedup::options(&config);
     let since = arguments.since.map_or(Timestamp::MIN, |since| since.instant(now()));
     let db = open_for_reading(&config)?;
     let mut replay = Replay::new(options, db.pairs_kept_apart()?);
@@ -41,51 +40,27 @@ pub(super) fn replay(global: &Global, arguments: &ReplayArguments) -> anyhow::Re
     Ok(Exit::Fine)
 }
 
-/// Gives one setting another value.
-fn set(options: &mut Options, assignment: &str) -> anyhow::Result<()> {
-    let (key, value) =
-        assignment.split_once('=').with_context(|| format!("{assignment:?} is not KEY=VALUE"))?;
-    let (key, value) = (key.trim().trim_start_matches("dedup."), value.trim().trim_matches('"'));
-    match key {
-        "window" => {
-            let window = parse_duration(value).map_err(anyhow::Error::msg)?.as_secs();
-            options.window_seconds = window.try_into().unwrap_or(i64::MAX);
-        }
-        "scope" => {
-            options.scope = word(
-                key,
-                value,
-                &[("all", Scope::All), ("feed", Scope::Feed), ("off", Scope::Off)],
-            )?
-        }
-        "prefer" => {
-            options.prefer =
-                word(key, value, &[("first", Prefer::First), ("fullest", Prefer::Fullest)])?
-        }
-        _ => set_threshold(&mut options.thresholds, key, value)?,
+/// Another value for one setting: `KEY=VALUE`.
+#[derive(Clone, Debug)]
+pub(super) struct Setting {
+    key: String,
+    value: String,
+}
+
+impl Setting {
+    /// Reads an argument; what the configuration would refuse is refused.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (key, value) =
+            text.split_once('=').ok_or_else(|| format!("{text:?} is not KEY=VALUE"))?;
+        let key = key.trim().trim_start_matches("dedup.").trim_start_matches("thresholds.");
+        let value = value.trim().trim_matches('"');
+        let setting = Self { key: key.to_owned(), value: value.to_owned() };
+        setting.apply(&Dedup::default()).map(|_| setting)
     }
-    Ok(())
-}
 
-/// A threshold goes by the name under which evidence shows it.
-fn set_threshold(thresholds: &mut Thresholds, key: &str, value: &str) -> anyhow::Result<()> {
-    let mut named = serde_json::to_value(&*thresholds)?;
-    let Some(threshold) = named.get_mut(key) else {
-        let known: Vec<&String> = named.as_object().into_iter().flat_map(|it| it.keys()).collect();
-        bail!("{key:?} is neither window, scope nor prefer, nor one of the thresholds {known:?}");
-    };
-    *threshold = value.parse().with_context(|| format!("{key} is a number, {value:?} is none"))?;
-    *thresholds =
-        serde_json::from_value(named).with_context(|| format!("{key} cannot be {value}"))?;
-    Ok(())
-}
-
-fn word<T: Copy>(key: &str, value: &str, words: &[(&str, T)]) -> anyhow::Result<T> {
-    let found = words.iter().find(|(word, _)| *word == value).map(|(_, meaning)| *meaning);
-    found.with_context(|| {
-        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        format!("{key} is one of {}, not {value:?}", words.join(", "))
-    })
+    fn apply(&self, dedup: &Dedup) -> Result<Dedup, String> {
+        config::set_dedup(dedup, &self.key, &self.value)
+    }
 }
 
 /// A text that would be judged otherwise.
@@ -218,22 +193,45 @@ fn changes(changes: &[Change], width: Option<usize>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::FeedId;
+    use crate::{
+        dedup::{Prefer, Scope},
+        model::FeedId,
+    };
 
     #[test]
     fn settings_are_given_as_key_and_value() {
-        let mut options = Options::default();
-        for assignment in ["window=12h", "dedup.scope = \"feed\"", "prefer=first"] {
-            set(&mut options, assignment).unwrap();
+        let mut dedup = Dedup::default();
+        for (text, key) in [
+            ("window=12h", "window"),
+            ("dedup.scope = \"feed\"", "scope"),
+            ("prefer=first", "prefer"),
+            ("dedup.thresholds.min_tokens=20", "min_tokens"),
+            ("most=1", "most"),
+        ] {
+            let setting = Setting::parse(text).unwrap();
+            assert_eq!(setting.key, key);
+            dedup = setting.apply(&dedup).unwrap();
         }
-        assert_eq!(options.window_seconds, 43_200);
-        assert_eq!((options.scope, options.prefer), (Scope::Feed, Prefer::First));
-        set(&mut options, "min_tokens=20").unwrap();
-        assert_eq!(options.thresholds.min_tokens, 20);
-        for wrong in
-            ["window", "window=soon", "scope=some", "color=red", "min_tokens=x", "min_tokens=0.5"]
-        {
-            assert!(set(&mut options, wrong).is_err(), "{wrong}");
+        assert_eq!(dedup.window.as_secs(), 43_200);
+        assert_eq!((dedup.scope, dedup.prefer), (Scope::Feed, Prefer::First));
+        assert_eq!((dedup.thresholds.min_tokens, dedup.thresholds.most), (20, 1.0));
+        for (wrong, why) in [
+            ("window", "is not KEY=VALUE"),
+            ("window=soon", "\"soon\" is not a duration"),
+            ("scope=some", "is not one of \"all\", \"feed\", \"off\""),
+            (
+                "color=red",
+                "color is neither window, scope, prefer nor a threshold (known here: most, ",
+            ),
+            ("mots=0.5", "did you mean most?"),
+            ("min_tokens=x", "a whole number from 0 to 1000 is meant here"),
+            ("min_tokens=0.5", "a whole number from 0 to 1000 is meant here"),
+            ("min_tokens=5000", "a whole number from 0 to 1000 is meant here, this is 5000"),
+            ("most=1.5", "a number from 0 to 1 is meant here"),
+            ("most=nan", "a number from 0 to 1 is meant here"),
+        ] {
+            let refused = Setting::parse(wrong).unwrap_err();
+            assert!(refused.contains(why), "{wrong}: {refused}");
         }
     }
 

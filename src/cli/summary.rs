@@ -113,7 +113,9 @@ fn skipped(report: &CycleReport) -> Option<String> {
         (skipped.not_due, "not due yet"),
         (skipped.held_by_server, "held by their server"),
         (skipped.held_by_process, "polled by another process"),
+        (skipped.host_held_by_process, "waiting for a host that another process polls"),
         (skipped.same_feed, "the same as an earlier feed"),
+        (skipped.disabled, "disabled"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)

@@ -72,6 +72,39 @@ pub fn load_str(path: &Path, text: &str) -> Result<Config, Error> {
     parse(vec![Source { path: path.to_owned(), text: text.to_owned() }], Vec::new())
 }
 
+/// Gives one setting of `[dedup]`, or one of its thresholds, another value, written as in the configuration; quotes may
+/// be left out.
+///
+/// # Errors
+///
+/// In words: no such setting, or a value that it cannot have.
+pub fn set_dedup(dedup: &Dedup, key: &str, value: &str) -> Result<Dedup, String> {
+    let keys = ["window", "scope", "prefer"];
+    let section = if keys.contains(&key) { "dedup" } else { "dedup.thresholds" };
+    let is_number = value.parse::<f64>().is_ok();
+    // A text is written in JSON as in TOML.
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let value = if is_number { value.to_owned() } else { quoted(value) };
+    let text = format!("[{section}]\n{} = {value}\n", quoted(key));
+    let (table, errors) = DeTable::parse_recoverable(&text);
+    if let Some(error) = errors.first() {
+        return Err(error.message().replace('\n', "; "));
+    }
+    let found = RefCell::default();
+    let top = Section::new("", vec![(0, table.get_ref())], &found);
+    let set = Dedup::read(top.section("dedup"), dedup);
+    match found.take().first() {
+        None => Ok(set),
+        Some(problem) => Err(match &problem.help {
+            Some(help) if section == "dedup" => format!("{} ({help})", problem.message),
+            Some(help) => {
+                format!("{key} is neither {} nor a threshold ({help})", keys.join(", "))
+            }
+            None => problem.message.clone(),
+        }),
+    }
+}
+
 fn files(path: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let mut files = vec![path.to_owned()];
     let folder = path.parent().unwrap_or(Path::new("")).join("conf.d");
@@ -117,14 +150,15 @@ fn parse(sources: Vec<Source>, mut problems: Vec<Problem>) -> Result<Config, Err
     let problems = found.take();
     match config {
         Some(config) if problems.is_empty() => Ok(config),
-        _ => {
+        config => {
+            let database = config.map(|config| config.store.path);
             drop(tables);
             let kept = if broken {
                 problems.into_iter().filter(|it| !it.message.starts_with("no feed")).collect()
             } else {
                 problems
             };
-            Err(Error::new(sources, kept))
+            Err(Error::new(sources, kept, database))
         }
     }
 }
@@ -140,7 +174,7 @@ fn read(top: Section<'_>, sources: &[Source]) -> Option<Config> {
     let content = Content::read(top.section("content"), None);
     let dedup_section = top.section("dedup");
     let window_place = dedup_section.every("window").first().map(Value::place);
-    let dedup = Dedup::read(dedup_section);
+    let dedup = Dedup::read(dedup_section, &Dedup::default());
     let http = Http::read(top.section("http"), &folder);
     let log = Log::read(top.section("log"));
     let feeds = read_feeds(

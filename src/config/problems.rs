@@ -1,6 +1,10 @@
 //! What is wrong with a configuration, every error at once, each with its file, line, column and the line itself.
 
-use std::{fmt, ops::Range, path::PathBuf};
+use std::{
+    fmt,
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
@@ -45,10 +49,15 @@ impl Problem {
 pub struct Error {
     sources: Vec<Source>,
     problems: Vec<Problem>,
+    database: Option<PathBuf>,
 }
 
 impl Error {
-    pub(super) fn new(mut sources: Vec<Source>, mut problems: Vec<Problem>) -> Self {
+    pub(super) fn new(
+        mut sources: Vec<Source>,
+        mut problems: Vec<Problem>,
+        database: Option<PathBuf>,
+    ) -> Self {
         for source in &mut sources {
             source.text = without_secrets(&source.text);
         }
@@ -63,7 +72,12 @@ impl Error {
         problems.sort_by_key(|problem| {
             problem.place.as_ref().map(|place| (place.source, place.span.start))
         });
-        Self { sources, problems }
+        Self { sources, problems, database }
+    }
+
+    /// The database that is meant, as far as it can be told.
+    pub fn database(&self) -> Option<&Path> {
+        self.database.as_deref()
     }
 
     /// How many errors there are; at least one.

@@ -202,7 +202,12 @@ impl FeedUrl {
             let url = Url::from_file_path(&path).map_err(|()| format!("{text:?} is not a path"))?;
             return Ok(Self(url.into()));
         }
-        let url = Url::parse(text).map_err(|error| format!("{text:?} is not a URL: {error}"))?;
+        let url = Url::parse(text).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => {
+                format!("{text:?} is not a URL: one begins with https://, http:// or file:")
+            }
+            error => format!("{text:?} is not a URL: {error}"),
+        })?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(format!(
                 "a feed's URL begins with https://, http:// or file:, this one with {}:",
@@ -438,21 +443,21 @@ impl Default for Dedup {
 }
 
 impl Dedup {
-    pub(super) fn read(section: Section<'_>) -> Self {
-        let default = Self::default();
+    /// What the section does not say stays as `default` has it.
+    pub(super) fn read(section: Section<'_>, default: &Self) -> Self {
         let dedup = Self {
             window: section.get("window", positive).unwrap_or(default.window),
             scope: section.get("scope", |v| word(v, &SCOPES)).unwrap_or(default.scope),
             prefer: section.get("prefer", |v| word(v, &PREFERENCES)).unwrap_or(default.prefer),
-            thresholds: thresholds(section.section("thresholds")),
+            thresholds: thresholds(section.section("thresholds"), &default.thresholds),
         };
         section.finish();
         dedup
     }
 }
 
-fn thresholds(section: Section<'_>) -> Thresholds {
-    let mut thresholds = Thresholds::default();
+fn thresholds(section: Section<'_>, default: &Thresholds) -> Thresholds {
+    let mut thresholds = default.clone();
     let share = |key, value: &mut f64| {
         *value = section.get(key, |v| v.as_number(0.0..=1.0)).unwrap_or(*value);
     };
@@ -580,6 +585,19 @@ fn password(section: &Section<'_>, folder: &Path) -> Option<Password> {
             "password_file and password_credential exclude each other",
         ));
     }
+    let given = |keys: &[&'static str]| {
+        keys.iter().find_map(|key| Some((*key, section.every(key).first()?.place())))
+    };
+    match (given(&["username"]), given(&["password_file", "password_credential"])) {
+        (Some((_, place)), None) => section.report(Problem::at(
+            place,
+            "username does nothing without password_file or password_credential",
+        )),
+        (None, Some((key, place))) => {
+            section.report(Problem::at(place, format!("{key} does nothing without username")));
+        }
+        _ => {}
+    }
     file.or(credential)
 }
 
@@ -693,15 +711,18 @@ fn header_text(value: &Value<'_>) -> Result<String, String> {
 fn headers(value: &Value<'_>) -> Result<BTreeMap<String, String>, String> {
     let table =
         value.spanned.get_ref().as_table().ok_or("headers is a section of names and texts")?;
-    let mut headers = BTreeMap::new();
+    let (mut headers, mut refused) = (BTreeMap::new(), Vec::new());
     for (name, text) in table {
         let name: &str = name.get_ref();
-        let text = header_text(&Value::new(value.source, text))
-            .map_err(|error| format!("{name}: {error}"))?;
-        fetch::check_header(name, &text)?;
-        headers.insert(name.to_owned(), text);
+        let checked = header_text(&Value::new(value.source, text))
+            .map_err(|error| format!("{name}: {error}"))
+            .and_then(|text| fetch::check_header(name, &text).map(|()| text));
+        match checked {
+            Ok(text) => drop(headers.insert(name.to_owned(), text)),
+            Err(error) => refused.push(error),
+        }
     }
-    Ok(headers)
+    if refused.is_empty() { Ok(headers) } else { Err(refused.join("; ")) }
 }
 
 fn proxy(value: &Value<'_>) -> Result<String, String> {

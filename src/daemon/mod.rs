@@ -4,6 +4,7 @@
 //! host may be asked, and are polled side by side; what they bring goes through the one writer. The clock is read here
 //! and in the command line only.
 
+mod claimant;
 mod lock;
 mod run;
 mod vitals;
@@ -38,7 +39,7 @@ use crate::{
         polls::NextPoll,
         retention::Retention,
     },
-    writer::{self, OwnedClaim, PollReport, Writer},
+    writer::{self, OwnedClaim, PollReport},
 };
 
 /// A claim outlives any poll and any wait for a slow host; it is renewed while its feed waits.
@@ -111,7 +112,7 @@ impl Service {
         let service = Self {
             cx,
             settings: RwLock::default(),
-            by: format!("{kind}{}:{}", std::process::id(), now().unix_seconds()).into(),
+            by: claimant::name(kind).into(),
             concurrency: config.fetch.concurrency as usize,
             per_host_limit: per_host_limit(&config.fetch),
             metrics,
@@ -193,29 +194,39 @@ fn take_up(db: &mut Database, config: &Config, spread: bool, now: Timestamp) -> 
 }
 
 /// The feeds that an earlier daemon had claimed when it was killed are free again. But a document may have killed it,
-/// and would again at each restart: where it happens to a feed twice in a row, that counts as a failure.
+/// and would again at each restart: what was under way two times in a row is polled one by one, and what was when it
+/// happened once more counts as failed.
 fn follow_the_dead(db: &mut Database, config: &Config, now: Timestamp) -> Result<(), store::Error> {
     let by_url: HashMap<&str, &config::Feed> =
         config.feeds.iter().map(|feed| (feed.url.as_str(), feed)).collect();
+    let mut place = 0;
     let freed = db.release_claims_of_dead(DAEMON, |feed| {
         let options = by_url.get(feed.url.as_str())?.schedule_options();
-        let failure = schedule::Outcome::Failed { is_soft: true };
         let seed = schedule::jitter_seed(feed.id.0, now);
-        let signals = schedule::Signals::of(failure);
-        let next = schedule::next(&mut feed.schedule, &signals, &options, now, seed);
+        let failures = feed.schedule.failures;
+        let next =
+            schedule::after_interruption(&mut feed.schedule, &options, &mut place, now, seed)?;
         let next = NextPoll::from(next);
-        tracing::warn!(
-            feed.id = feed.id.0,
-            feed.url = %feed.url,
-            next_poll_at = %next.at,
-            "killed twice in a row when this feed was to be polled: it is put off"
-        );
+        if feed.schedule.failures > failures {
+            tracing::warn!(
+                feed.id = feed.id.0,
+                feed.url = %feed.url,
+                next_poll_at = %next.at,
+                "killed again when this feed was polled by itself: it is put off"
+            );
+        }
         Some(next)
     })?;
     if freed > 0 {
         tracing::info!(
             feeds = freed,
             "an earlier daemon was killed: the feeds that it had claimed are free again"
+        );
+    }
+    if place > 0 {
+        tracing::warn!(
+            feeds = place,
+            "killed twice in a row with these feeds under way: they are polled one by one"
         );
     }
     Ok(())
@@ -302,6 +313,7 @@ impl<'a> Rounds<'a> {
             mode,
             feeds,
         };
+        self.release_gone().await?;
         let claimed = loop {
             let claimed = self.service.cx.writer.claim_due(claim.clone(), now()).await?;
             if claimed.is_empty() {
@@ -324,6 +336,15 @@ impl<'a> Rounds<'a> {
             self.queue.push(&pace_key(&feed.effective_url), feed);
         }
         Ok(ids)
+    }
+
+    /// A process that was killed gives nothing back, and its feeds and hosts would wait until its claims run out.
+    async fn release_gone(&self) -> Result<(), writer::Error> {
+        let by = Arc::clone(&self.service.by);
+        let release = move |state: &mut writer::State| {
+            state.db.release_claims_of_gone(&by, claimant::is_gone, now())
+        };
+        Ok(self.service.cx.writer.call(release).await??)
     }
 
     /// Orders of origins hold whoever met them: redirects may lead to one that no feed here is asked at.
@@ -464,7 +485,8 @@ fn log(feed: &FeedState, report: &PollReport) {
             duplicates,
             duration_ms,
             next_poll_at,
-            "polled {url}: {new} new, {revised} revised, {duplicates} duplicates",
+            "polled {url}: {new} new, {revised} revised, {duplicates} {}",
+            if *duplicates == 1 { "duplicate" } else { "duplicates" },
         );
     }
     if feed.schedule.failures > 0 && *failures == 0 {
@@ -534,25 +556,74 @@ pub struct Selection {
 
 /// The feeds that a round is about, and why others are not.
 async fn wanted(
-    writer: &Writer,
+    service: &Service,
     selection: &Selection,
     now: Timestamp,
-) -> Result<(Vec<FeedId>, Skipped), writer::Error> {
-    let standings = writer.call(move |state| state.db.standings(now)).await??;
-    let (mut wanted, mut skipped) = (Vec::new(), Skipped::default());
-    for (id, standing) in standings {
+) -> Result<(HashSet<FeedId>, Skipped), writer::Error> {
+    let (mut wanted, mut skipped) = (HashSet::new(), Skipped::default());
+    for (id, standing) in standings(service, now).await? {
         if !selection.feeds.is_empty() && !selection.feeds.contains(&id) {
             continue;
         }
-        match standing {
-            Standing::Due => wanted.push(id),
-            Standing::NotDue if selection.mode == Mode::All => wanted.push(id),
-            Standing::NotDue => skipped.not_due += 1,
-            Standing::Held => skipped.held_by_server += 1,
-            Standing::Same => skipped.same_feed += 1,
+        let is_due = match standing {
+            // A claim may be given back before this round ends.
+            Standing::Due | Standing::Claimed { is_due: true } => true,
+            Standing::NotDue | Standing::Claimed { is_due: false } => false,
+            Standing::Held => {
+                skipped.held_by_server += 1;
+                continue;
+            }
+            Standing::Same => {
+                skipped.same_feed += 1;
+                continue;
+            }
+            Standing::Disabled => {
+                skipped.disabled += u32::from(!selection.feeds.is_empty());
+                continue;
+            }
+        };
+        if is_due || selection.mode == Mode::All {
+            wanted.insert(id);
+        } else {
+            skipped.not_due += 1;
         }
     }
     Ok((wanted, skipped))
+}
+
+async fn standings(
+    service: &Service,
+    now: Timestamp,
+) -> Result<Vec<(FeedId, Standing)>, writer::Error> {
+    let by = Arc::clone(&service.by);
+    Ok(service.cx.writer.call(move |state| state.db.standings(&by, now)).await??)
+}
+
+/// Why feeds that a round was about could not be claimed to its end.
+async fn missed(
+    service: &Service,
+    waiting: &HashSet<FeedId>,
+    mode: Mode,
+    skipped: &mut Skipped,
+) -> Result<(), writer::Error> {
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    for (id, standing) in standings(service, now()).await? {
+        if !waiting.contains(&id) {
+            continue;
+        }
+        match standing {
+            Standing::Held => skipped.held_by_server += 1,
+            Standing::Same => skipped.same_feed += 1,
+            Standing::Disabled => skipped.disabled += 1,
+            Standing::Claimed { .. } => skipped.held_by_process += 1,
+            // It was due: somebody has just polled it.
+            Standing::NotDue if mode == Mode::Due => skipped.held_by_process += 1,
+            Standing::Due | Standing::NotDue => skipped.host_held_by_process += 1,
+        }
+    }
+    Ok(())
 }
 
 /// One round: polls each selected feed once and returns when the last one has ended.
@@ -567,10 +638,9 @@ pub async fn cycle(
 ) -> Result<CycleReport, writer::Error> {
     let (started_at, clock) = (now(), Instant::now());
     let mut report = CycleReport::new(started_at);
-    let (wanted, skipped) = wanted(&service.cx.writer, selection, started_at).await?;
+    let (mut waiting, skipped) = wanted(service, selection, started_at).await?;
     report.skipped = skipped;
-    progress(Progress::Started { feeds: u32::try_from(wanted.len()).unwrap_or(u32::MAX) });
-    let mut waiting: HashSet<FeedId> = wanted.into_iter().collect();
+    progress(Progress::Started { feeds: u32::try_from(waiting.len()).unwrap_or(u32::MAX) });
     let mut rounds = Rounds::new(service);
     loop {
         // Half a batch at a time: each claim is a transaction.
@@ -599,8 +669,7 @@ pub async fn cycle(
             progress(Progress::Polled(&poll));
         }
     }
-    // What could not be claimed to the end is in another process's hands.
-    report.skipped.held_by_process += u32::try_from(waiting.len()).unwrap_or(u32::MAX);
+    missed(service, &waiting, selection.mode, &mut report.skipped).await?;
     report.duration_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(report)
 }

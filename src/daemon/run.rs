@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::time::{ClockId, clock_gettime};
 use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -17,11 +18,13 @@ use tokio::{
 };
 
 use super::{
-    LEASE_SECONDS, Lock, Rounds, Service, Wait, chain, lock, now, take_up, vitals::Vitals,
+    LEASE_SECONDS, Lock, Rounds, Service, Wait, chain, lock, now, take_up,
+    vitals::{Vitals, bind},
 };
 use crate::{
-    config::{self, Config},
+    config::{self, Config, Listen},
     health::Phase,
+    http::Listener,
     metrics::{Gauges, Metrics},
     model::Timestamp,
     schedule::clock::Starts,
@@ -223,7 +226,7 @@ struct Loop<'a> {
     next_status: Instant,
     next_renewal: Instant,
     /// The wall and the steady clock at one moment: they drift apart when somebody sets the wall clock.
-    clocks: (Timestamp, Instant),
+    clocks: (Timestamp, Duration),
 }
 
 impl<'a> Loop<'a> {
@@ -239,7 +242,7 @@ impl<'a> Loop<'a> {
             next_check: at,
             next_status: at,
             next_renewal: at + RENEW_EVERY,
-            clocks: (now(), at),
+            clocks: (now(), since_boot()),
             service,
             path,
             config,
@@ -274,10 +277,13 @@ impl<'a> Loop<'a> {
                         return self.finish(signals).await;
                     }
                     Asked::Reload => {
-                        let work = vitals.during(&writer, self.reload());
-                        let reloaded = signals.during(&writer, work).await;
-                        self.outwait(reloaded.map(|()| Instant::now()), vitals)?;
-                        vitals.listen(&self.config.http).await;
+                        let listening = vitals.listening();
+                        let work = vitals.during(&writer, self.reload(listening));
+                        match signals.during(&writer, work).await {
+                            Ok(Some(listener)) => vitals.serve(&self.config.http, listener).await,
+                            Ok(None) => {}
+                            Err(error) => drop(self.outwait(Err(error), vitals)?),
+                        }
                     }
                 },
             }
@@ -356,19 +362,24 @@ impl<'a> Loop<'a> {
     }
 
     /// After the wall clock was set back, feeds keep their waits instead of sleeping until it has caught up. Set
-    /// forward, everything is due, and the pace of starts keeps it from being a burst.
+    /// forward, everything is due but what a server has ordered to wait, and the pace of starts keeps it from being a
+    /// burst.
     async fn mind_the_clock(&mut self, at: Instant) -> anyhow::Result<()> {
         let (wall, steady) = self.clocks;
-        let elapsed =
-            i64::try_from(at.saturating_duration_since(steady).as_secs()).unwrap_or(i64::MAX);
+        let elapsed = since_boot().saturating_sub(steady).as_secs();
+        let elapsed = i64::try_from(elapsed).unwrap_or(i64::MAX);
         let jump = now().seconds_since(wall.plus_seconds(elapsed));
         if jump.abs() <= CLOCK_JUMP_SECONDS {
             return Ok(());
         }
         tracing::warn!(jump_s = jump, "the clock was set");
-        self.clocks = (now(), at);
+        self.clocks = (now(), since_boot());
         self.next_claim = at;
-        let moved = self.service.cx.writer.call(|state| state.db.reanchor(now())).await??;
+        let follow = move |state: &mut writer::State| match jump {
+            1.. => state.db.keep_orders(jump, now()),
+            _ => state.db.reanchor(now()),
+        };
+        let moved = self.service.cx.writer.call(follow).await??;
         if moved > 0 {
             tracing::info!(feeds = moved, "next polls were moved with the clock");
         }
@@ -416,9 +427,11 @@ impl<'a> Loop<'a> {
         let (summary, (database_bytes, wal_bytes), texts) = looked.await??;
         notify(&[NotifyState::Status(&summary.to_string())]);
         self.service.metrics.set(&Gauges {
-            feeds_healthy: summary.feeds.saturating_sub(summary.failing).into(),
+            feeds_healthy: summary.healthy().into(),
             feeds_failing: summary.failing.saturating_sub(summary.gone).into(),
+            feeds_stale: summary.stale.into(),
             feeds_gone: summary.gone.into(),
+            feeds_same: summary.same.into(),
             feeds_disabled: summary.disabled.into(),
             feeds_due: summary.due.into(),
             poll_lag: Duration::from_secs(summary.lag_seconds.unsigned_abs()),
@@ -432,25 +445,27 @@ impl<'a> Loop<'a> {
         Ok(())
     }
 
-    /// Takes up the configuration anew and answers whoever asked for it; a bad one changes nothing.
-    async fn reload(&mut self) -> anyhow::Result<()> {
+    /// Takes up the configuration anew and answers whoever asked for it; a bad one changes nothing. What metrics and
+    /// health are served on from now on is opened first: `Some` if it was taken up.
+    async fn reload(
+        &mut self,
+        listening: Option<Listen>,
+    ) -> anyhow::Result<Option<Option<Listener>>> {
         if let Ok(moment) = NotifyState::monotonic_usec_now() {
             notify(&[NotifyState::Reloading, moment]);
         }
         let last = self.insist(|state| state.db.last_reload_request()).await?;
-        let refusal = match config::load(self.path) {
-            Err(error) => Some(error.lines().join("\n")),
-            Ok(config) if config.store.path != self.config.store.path => {
-                Some("[store] path: another database needs a restart".to_owned())
-            }
-            Ok(config) => {
+        let taken_up = match self.prepare(listening).await {
+            Ok((config, listener)) => {
                 self.take_up(config).await?;
-                None
+                Ok(listener)
+            }
+            Err(refusal) => {
+                tracing::error!(errors = refusal, "the old configuration stays");
+                Err(refusal)
             }
         };
-        if let Some(refusal) = &refusal {
-            tracing::error!(errors = refusal, "the old configuration stays");
-        }
+        let refusal = taken_up.as_ref().err().cloned();
         self.service.metrics.reloaded(refusal.is_none());
         let answer = move |state: &mut writer::State| {
             state.db.answer_reloads(last, refusal.as_deref(), now())
@@ -458,7 +473,21 @@ impl<'a> Loop<'a> {
         self.insist(answer).await?;
         self.next_status = Instant::now();
         notify(&[NotifyState::Ready]);
-        Ok(())
+        Ok(taken_up.ok())
+    }
+
+    /// Reads the configuration and opens what it needs, or says why it cannot be taken up.
+    async fn prepare(
+        &self,
+        listening: Option<Listen>,
+    ) -> Result<(Config, Option<Listener>), String> {
+        let config = config::load(self.path).map_err(|error| error.lines().join("\n"))?;
+        if config.store.path != self.config.store.path {
+            return Err("[store] path: another database needs a restart".to_owned());
+        }
+        let bound = bind(&config.http, listening.as_ref()).await;
+        let listener = bound.map_err(|error| format!("[http] listen: {}", chain(&error)))?;
+        Ok((config, listener))
     }
 
     async fn take_up(&mut self, config: Config) -> anyhow::Result<()> {
@@ -527,6 +556,13 @@ impl<'a> Loop<'a> {
         self.chores.shutdown().await;
         Ok(())
     }
+}
+
+/// The clock that nobody sets; it goes on while the machine sleeps.
+fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 fn starts(config: &Config, at: Instant) -> Starts {

@@ -17,7 +17,7 @@ use super::{chain, run::notify};
 use crate::{
     config::{self, Listen},
     health::{Health, Part, Phase},
-    http::{Listener, Pages},
+    http::{self, Listener, Pages},
     metrics::Metrics,
     writer::Writer,
 };
@@ -63,23 +63,30 @@ impl Vitals {
 
     /// Serves on the address of the configuration, or on none. What goes wrong here keeps no feed from being polled.
     pub(super) async fn listen(&mut self, http: &config::Http) {
-        if self.listening == http.listen {
-            return;
-        }
-        self.server.shutdown().await;
-        self.listening = None;
-        let Some(listen) = &http.listen else { return };
-        match Listener::bind(listen).await {
-            Ok(listener) => {
-                tracing::info!(listen = listener.address(), "metrics and health are served");
-                let (metrics, health) = (Arc::clone(&self.metrics), self.health.clone());
-                self.server.spawn(listener.serve(Pages { metrics, health }));
-                self.listening = Some(listen.clone());
-            }
+        match bind(http, self.listening.as_ref()).await {
+            Ok(listener) => self.serve(http, listener).await,
             Err(error) => {
                 tracing::error!(error = %chain(&error), "metrics and health are not served");
             }
         }
+    }
+
+    /// Where it listens now.
+    pub(super) fn listening(&self) -> Option<Listen> {
+        self.listening.clone()
+    }
+
+    /// Goes over to what [`bind`] has opened for this configuration.
+    pub(super) async fn serve(&mut self, http: &config::Http, listener: Option<Listener>) {
+        if self.listening == http.listen {
+            return;
+        }
+        self.server.shutdown().await;
+        self.listening = http.listen.clone();
+        let Some(listener) = listener else { return };
+        tracing::info!(listen = listener.address(), "metrics and health are served");
+        let (metrics, health) = (Arc::clone(&self.metrics), self.health.clone());
+        self.server.spawn(listener.serve(Pages { metrics, health }));
     }
 
     /// The daemon is ready: from here on it must prove that it works.
@@ -137,5 +144,16 @@ impl Vitals {
     /// Lets go of the writer, which ends when its last user has.
     pub(super) async fn end(&mut self) {
         self.probes.shutdown().await;
+    }
+}
+
+/// Opens the address of the configuration; `None` where it names none, or the one that is listened on already.
+pub(super) async fn bind(
+    http: &config::Http,
+    listening: Option<&Listen>,
+) -> Result<Option<Listener>, http::Error> {
+    match &http.listen {
+        Some(listen) if listening != Some(listen) => Listener::bind(listen).await.map(Some),
+        _ => Ok(None),
     }
 }

@@ -64,7 +64,15 @@ pub enum Error {
         limit: u64,
     },
     /// The redirects do not end, or come back to where they were.
-    #[error("gave up after {hops} redirects{}", if *is_loop { ", which run in a circle" } else { "" })]
+    #[error(
+        "gave up after {hops} {}{}",
+        if *hops == 1 { "redirect" } else { "redirects" },
+        match (*is_loop, *hops) {
+            (false, _) => "",
+            (true, 1) => ", which leads to itself",
+            (true, _) => ", which run in a circle",
+        }
+    )]
     TooManyRedirects {
         /// Redirects followed.
         hops: usize,
@@ -125,6 +133,18 @@ pub struct StatusError {
     pub is_private: bool,
 }
 
+impl StatusError {
+    /// As [`Error::closes_origin`].
+    pub(super) fn closes_origin(&self, otherwise: u32) -> Option<(String, u32)> {
+        if self.status != 429 || self.is_private {
+            return None;
+        }
+        let seconds = self.retry_after.as_ref().map_or(0, |order| order.seconds);
+        let url = url::Url::parse(&self.url).ok()?;
+        Some((super::origin(&url), if seconds == 0 { otherwise } else { seconds }))
+    }
+}
+
 impl Error {
     /// The stable word in `feeds.error_kind` and `polls.error_kind`.
     pub fn kind(&self) -> &'static str {
@@ -168,11 +188,7 @@ impl Error {
     /// did not say); `None` for any other failure, and on private networks.
     pub fn closes_origin(&self, otherwise: u32) -> Option<(String, u32)> {
         match self {
-            Self::Status(error) if error.status == 429 && !error.is_private => {
-                let seconds = error.retry_after.as_ref().map_or(0, |order| order.seconds);
-                let url = url::Url::parse(&error.url).ok()?;
-                Some((super::origin(&url), if seconds == 0 { otherwise } else { seconds }))
-            }
+            Self::Status(error) => error.closes_origin(otherwise),
             _ => None,
         }
     }

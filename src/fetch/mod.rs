@@ -5,9 +5,10 @@
 //!
 //! Promises: never an address on a private network unless allowed, at any hop; never more bytes than the limits;
 //! never later than the deadlines; never a credential or a validator to a host or URL that it does not belong to; never
-//! more requests to a host, or sooner after each other, than its manners allow; one request for one URL.
+//! more requests to a host, or sooner after each other, than its manners allow; one request for one URL in a cycle.
 
 mod access;
+mod answers;
 mod client;
 pub mod decode;
 mod error;
@@ -257,6 +258,7 @@ struct Shared {
     concurrency: Semaphore,
     budget: Arc<Semaphore>,
     robots: robots::Cache,
+    answers: answers::Answers,
 }
 
 impl Fetcher {
@@ -270,6 +272,7 @@ impl Fetcher {
                 options.body_budget_bytes.max(exchange::MAX_SHARE_BYTES) as usize,
             )),
             robots: robots::Cache::default(),
+            answers: answers::Answers::default(),
             hosts,
             options,
         }))

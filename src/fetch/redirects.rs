@@ -14,7 +14,8 @@ use super::{
     Error, Fetched, Freshness, Hop, Purpose, Received, Request, RetryAfter, Shared, Slot,
     StatusError, Validators,
     access::Access,
-    client::Key,
+    answers::{Answer, Document, Question},
+    client,
     exchange::{self, Deadline},
     guard, headers, origin, robots,
 };
@@ -22,17 +23,17 @@ use super::{
 /// A 429 without a Retry-After closes its origin this long, in seconds.
 const CLOSED_BY_DEFAULT_SECONDS: u32 = 900;
 
-/// What one hop was answered, with the permissions that end when it is dropped.
-struct Answer<'s> {
-    response: Response,
-    /// Those that were sent with the question.
-    sent: Option<Validators>,
-    admission: Admission<'s>,
-}
-
 struct Admission<'s> {
     _slot: Slot,
     _permit: Option<SemaphorePermit<'s>>,
+}
+
+/// One hop as it would be asked.
+struct Ask<'a> {
+    url: &'a Url,
+    client: client::Key,
+    fields: HeaderMap,
+    validators: Option<&'a Validators>,
 }
 
 /// Follows a request to its end.
@@ -44,13 +45,18 @@ pub(super) async fn follow(shared: &Shared, mut request: Request<'_>) -> Result<
     strip_userinfo(&mut url);
     let mut chain: Vec<Hop> = Vec::new();
     loop {
-        let answer = ask(shared, &request, &access, &url, slot.take(), &mut deadline).await?;
-        let status = answer.response.status().as_u16();
-        if !matches!(status, 301 | 302 | 303 | 307 | 308) {
-            return finish(shared, &request, url, chain, answer, &mut deadline).await;
-        }
-        let target = redirect_target(&url, answer.response.headers())?;
-        drop(answer);
+        let ask = ask_for(&request, &access, &url);
+        let answer = match request.purpose {
+            Purpose::Feed => once(shared, &request, ask, slot.take(), &mut deadline).await?,
+            Purpose::Page | Purpose::Robots => {
+                send(shared, &request, ask, slot.take(), &mut deadline).await?
+            }
+        };
+        let (status, target) = match answer {
+            Answer::Redirect { status, target } => (status, target),
+            Answer::Document(document) => return Ok(fetched(url, chain, document)),
+            Answer::Refused(error) => return Err(Error::Status(error)),
+        };
         chain.push(Hop { status, url: url.as_str().to_owned() });
         check_chain(&chain, &target, shared.options.max_redirects)?;
         if request.purpose == Purpose::Page && origin(&target) != origin(&url) {
@@ -58,6 +64,45 @@ pub(super) async fn follow(shared: &Shared, mut request: Request<'_>) -> Result<
         }
         url = target;
     }
+}
+
+fn ask_for<'a>(request: &Request<'a>, access: &Access<'_>, url: &'a Url) -> Ask<'a> {
+    let options = request.options;
+    Ask {
+        url,
+        client: client::Key {
+            tls: url.scheme() == "https" || access.proxy_is_tls(),
+            allow_private: options.allow_private_networks,
+            proxy: options.proxy.as_ref().map(|proxy| proxy.expose().clone()),
+        },
+        fields: access.fields_for(url),
+        validators: request.validators.filter(|validators| validators.url == url.as_str()),
+    }
+}
+
+/// The answer to one hop: the one that another feed has just got, or else one of our own.
+async fn once(
+    shared: &Shared,
+    request: &Request<'_>,
+    ask: Ask<'_>,
+    mut slot: Option<Slot>,
+    deadline: &mut Deadline,
+) -> Result<Answer, Error> {
+    let question = Question::new(ask.client.clone(), ask.url, &ask.fields);
+    let mut turn = shared.answers.turn(question);
+    if !turn.has_come() {
+        // Whoever is asking may wait for the very slot that was given to us.
+        drop(slot.take());
+        deadline.pause(turn.wait()).await;
+    }
+    let validators = ask.validators;
+    let earlier = turn.earlier(request.url, validators);
+    if let Some(answer) = earlier.filter(|answer| answer.is_within(request.options.max_body)) {
+        return Ok(answer);
+    }
+    let answer = send(shared, request, ask, slot, deadline).await?;
+    turn.keep(request.url, validators, &answer);
+    Ok(answer)
 }
 
 /// A page that has moved to another host is that host's to allow.
@@ -75,35 +120,32 @@ async fn obey_robots(
     Err(Error::Robots { host: target.host_str().unwrap_or_default().to_owned() })
 }
 
-/// One request for `url`, once everything allows it.
-async fn ask<'s>(
-    shared: &'s Shared,
+/// One request, once everything allows it.
+async fn send(
+    shared: &Shared,
     request: &Request<'_>,
-    access: &Access<'_>,
-    url: &Url,
+    ask: Ask<'_>,
     slot: Option<Slot>,
     deadline: &mut Deadline,
-) -> Result<Answer<'s>, Error> {
-    let options = request.options;
+) -> Result<Answer, Error> {
+    let Ask { url, client, mut fields, validators } = ask;
     let host = url.host_str().unwrap_or_default();
-    if !options.allow_private_networks && guard::is_private_literal(url) {
+    if !client.allow_private && guard::is_private_literal(url) {
         return Err(Error::ForbiddenAddress { host: host.to_owned() });
     }
     check_open(shared, url, request)?;
-    let admission = deadline.pause(admit(shared, host, slot)).await;
-    let key = Key {
-        tls: url.scheme() == "https" || access.proxy_is_tls(),
-        allow_private: options.allow_private_networks,
-        proxy: options.proxy.as_ref().map(|proxy| proxy.expose().clone()),
-    };
-    let client = shared.clients.get(&key)?;
-    let mut fields = access.fields_for(url);
-    let sent = request.validators.filter(|validators| validators.url == url.as_str());
-    if let Some(validators) = sent {
+    let _admission = deadline.pause(admit(shared, host, slot)).await;
+    let client = shared.clients.get(&client)?;
+    if let Some(validators) = validators {
         validators.apply(&mut fields);
     }
     let response = exchange::send(&shared.options, &client, url, fields, deadline).await?;
-    Ok(Answer { response, sent: sent.cloned(), admission })
+    match response.status().as_u16() {
+        status @ (301 | 302 | 303 | 307 | 308) => {
+            Ok(Answer::Redirect { status, target: redirect_target(url, response.headers())? })
+        }
+        _ => finish(shared, request, url, response, validators, deadline).await,
+    }
 }
 
 /// Waits for the host's turn and for a place among all requests.
@@ -127,16 +169,15 @@ fn check_open(shared: &Shared, url: &Url, request: &Request<'_>) -> Result<(), E
     }
 }
 
-/// Makes the last answer a [`Fetched`] or the error that its status stands for.
+/// Reads an answer that is no redirect.
 async fn finish(
     shared: &Shared,
     request: &Request<'_>,
-    url: Url,
-    chain: Vec<Hop>,
-    answer: Answer<'_>,
+    url: &Url,
+    response: Response,
+    sent: Option<&Validators>,
     deadline: &mut Deadline,
-) -> Result<Fetched, Error> {
-    let Answer { response, sent, admission } = answer;
+) -> Result<Answer, Error> {
     let status = response.status().as_u16();
     let fields = response.headers();
     let retry_after = RetryAfter::of(fields, request.now);
@@ -144,7 +185,7 @@ async fn finish(
     let validators = match (status, sent) {
         (304, Some(sent)) => sent.refreshed(fields),
         (200..=299, _) if status != 206 => Validators::of(url.as_str(), fields),
-        _ => return Err(refused(shared, request, &url, &response, retry_after)),
+        _ => return Ok(Answer::Refused(refused(shared, request, url, &response, retry_after))),
     };
     let mut body = None;
     if status != 304 {
@@ -154,17 +195,22 @@ async fn finish(
             exchange::collect(response, request.options.max_body, &shared.budget, deadline).await?;
         body = Some(Received { bytes, encoding, content_type, budget });
     }
-    drop(admission);
-    Ok(Fetched {
+    let validators = Some(validators).filter(|validators| !validators.is_empty());
+    Ok(Answer::Document(Document { status, body, validators, freshness, retry_after }))
+}
+
+fn fetched(url: Url, chain: Vec<Hop>, document: Document) -> Fetched {
+    let Document { status, body, validators, freshness, retry_after } = document;
+    Fetched {
         status: Some(status),
         final_url: url.into(),
         chain,
         body_bytes: body.as_ref().map_or(0, |body| body.bytes.len() as u64),
         body,
-        validators: Some(validators).filter(|validators| !validators.is_empty()),
+        validators,
         freshness,
         retry_after,
-    })
+    }
 }
 
 /// The error of an unwelcome status; a 429 closes its origin for the other feeds at once.
@@ -174,18 +220,17 @@ fn refused(
     url: &Url,
     response: &Response,
     retry_after: Option<RetryAfter>,
-) -> Error {
+) -> Box<StatusError> {
     let peer_is_private = match (&request.options.proxy, response.remote_addr()) {
         (None, Some(address)) => !guard::is_public(address.ip()),
         _ => false,
     };
-    let error = StatusError {
+    let error = Box::new(StatusError {
         status: response.status().as_u16(),
         url: url.as_str().to_owned(),
         retry_after,
         is_private: peer_is_private || guard::is_private_literal(url),
-    };
-    let error = Error::Status(Box::new(error));
+    });
     if let Some((origin, seconds)) = error.closes_origin(CLOSED_BY_DEFAULT_SECONDS) {
         shared.hosts.close(&origin, request.now.plus_seconds(i64::from(seconds)));
     }

@@ -108,14 +108,25 @@ pub struct Memory {
     pub skip_days: u8,
     /// The backoff's exponent in halves: a hard failure adds two, a soft one adds one.
     pub backoff_halves: u32,
-    /// Since when the feed has brought nothing new, in seconds since 1970.
+    /// Since when the feed has brought nothing new, in seconds since 1970; the first poll brings something new.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silent_since: Option<i64>,
+    /// When the newest entry of the first document was published: until more comes, the rhythm counts from there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_newest: Option<i64>,
     /// The smoothed gap between new entries as polls saw them arrive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrival_gap_seconds: Option<u32>,
     /// Polls that brought new entries, the first one aside.
     pub arrivals: u32,
+    /// How many times in a row the whole process was killed while the feed was to be polled.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub interruptions: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// How a poll ended, as far as the schedule cares.
@@ -220,6 +231,7 @@ impl State {
         }
         let is_first = self.last_success_at.is_none();
         self.last_poll_at = Some(now);
+        self.memory.interruptions = 0;
         match signals.outcome {
             Outcome::Failed { is_soft } => self.fail(if is_soft { 1 } else { 2 }),
             Outcome::Gone => {
@@ -266,7 +278,7 @@ impl State {
         rhythm::learn(self, document, is_first, now);
     }
 
-    /// Since when the feed has brought nothing new.
+    /// Since when the feed has brought nothing new, as far as polls saw it.
     pub fn silent_since(&self) -> Option<Timestamp> {
         self.memory.silent_since.and_then(Timestamp::from_unix_seconds).or(self.last_new_at)
     }
@@ -336,6 +348,41 @@ pub fn plan(state: &State, options: &Options, jitter_seed: u64) -> NextPoll {
     NextPoll { at: Some(at), reason, rules }
 }
 
+/// Killed so many times in a row while a feed was to be polled, the process polls that feed by itself: one of those that
+/// were under way may be the reason ...
+const ALONE_AFTER_INTERRUPTIONS: u32 = 2;
+/// ... and each has so many seconds until the next one is due.
+const ALONE_FOR_SECONDS: i64 = 5;
+
+/// After the process was killed while a feed was to be polled, once more than before: when it is polled now. `place`
+/// counts those that are polled one by one. `None`: as before.
+pub fn after_interruption(
+    state: &mut State,
+    options: &Options,
+    place: &mut i64,
+    now: Timestamp,
+    jitter_seed: u64,
+) -> Option<NextPoll> {
+    let times = state.memory.interruptions;
+    if times > ALONE_AFTER_INTERRUPTIONS {
+        let signals = Signals::of(Outcome::Failed { is_soft: true });
+        let mut next = next(state, &signals, options, now, jitter_seed);
+        state.memory.interruptions = times;
+        let note = format!("killed {times} times in a row, at last while it was polled by itself");
+        next.rules.push(Rule { name: "interrupted", asks: next.at, note });
+        return Some(next);
+    }
+    if times < ALONE_AFTER_INTERRUPTIONS {
+        return None;
+    }
+    *place += 1;
+    let at = now.plus_seconds(*place * ALONE_FOR_SECONDS);
+    let note =
+        format!("killed {times} times in a row with polls under way: each is made by itself");
+    let rule = Rule { name: "interrupted", asks: Some(at), note };
+    Some(NextPoll { at: rule.asks, reason: rule.name, rules: vec![rule] })
+}
+
 /// Whether a feed that is due at `now` is better asked later, and the rule that says so: a poll may have waited until
 /// it came into hours that the feed skips.
 pub fn put_off(
@@ -358,7 +405,10 @@ fn lower_bounds(state: &State, options: &Options, last: Timestamp) -> Vec<Rule> 
     rules.push(Rule { name, asks: after(interval), note });
     if state.failures > 0 {
         let wait = backoff_seconds(interval, memory.backoff_halves, longest_wait(options));
-        let note = format!("failed {} times in a row", state.failures);
+        let note = match state.failures {
+            1 => "failed once".to_owned(),
+            times => format!("failed {times} times in a row"),
+        };
         rules.push(Rule { name: "backoff", asks: after(wait), note });
     }
     let asked = [

@@ -27,12 +27,11 @@ pub(super) fn learn(
 ) {
     if document.new_entries > 0 {
         let newest = document.entry_times.iter().copied().filter(|at| *at <= now).max();
-        if is_first {
-            state.memory.silent_since = Some(newest.unwrap_or(now).unix_seconds());
-        } else {
+        if !is_first {
             note_arrivals(state, document.new_entries, now);
-            state.memory.silent_since = Some(now.unix_seconds());
         }
+        state.memory.first_newest = newest.filter(|_| is_first).map(Timestamp::unix_seconds);
+        state.memory.silent_since = Some(now.unix_seconds());
         state.last_new_at = Some(now);
     }
     let by_arrivals =
@@ -82,7 +81,9 @@ pub(super) fn wished_interval(state: &State, now: Timestamp) -> (u32, String) {
     let Some(gap) = state.usual_gap_seconds else {
         return (UNKNOWN_INTERVAL_SECONDS, "rhythm not known yet".to_owned());
     };
-    let silence = state.silent_since().map_or(0, |since| now.seconds_since(since).max(0));
+    let newest = state.memory.first_newest.and_then(Timestamp::from_unix_seconds);
+    let since = newest.or_else(|| state.silent_since());
+    let silence = since.map_or(0, |since| now.seconds_since(since).max(0));
     let by_gap = gap / POLLS_PER_GAP;
     let by_silence = u32::try_from(silence / SILENCE_SHARE).unwrap_or(u32::MAX);
     let mut note = format!("something new every {}", in_words(i64::from(gap)));

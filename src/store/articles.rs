@@ -391,6 +391,15 @@ impl Database {
         self.text_where("article_id, id, NULL", "duplicates WHERE id = ?1", [id.0])
     }
 
+    /// The texts of an article's copies, in the order in which they were folded.
+    pub(crate) fn copies_of(&self, id: ArticleId) -> Result<Vec<StoredText>, Error> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT article_id, id, NULL, {TEXT_COLUMNS} FROM duplicates WHERE article_id = ?1 ORDER BY id"
+        ))?;
+        let copies = statement.query_map([id], StoredText::from_row)?;
+        Ok(copies.collect::<Result<_, _>>()?)
+    }
+
     /// An earlier text of an article, while it is in the duplicate index.
     pub(crate) fn earlier_text(
         &self,

@@ -13,7 +13,8 @@ use rusqlite::{OptionalExtension, params};
 use super::{Database, Error, feeds::FeedState, polls::NextPoll};
 use crate::model::{FeedId, Timestamp};
 
-/// The `error_kind` of a feed whose poll ended with the whole process ...
+/// The `error_kind` of a feed whose poll ended with the whole process, and the reason where its next poll follows from
+/// that ...
 const INTERRUPTED: &str = "interrupted";
 /// ... and its `error`.
 const KILLED: &str = "newsfold was killed while it meant to poll this feed, or polled it";
@@ -44,7 +45,7 @@ pub struct Claim<'a> {
     pub feeds: Option<&'a [FeedId]>,
 }
 
-/// The state of all enabled feeds.
+/// The state of all feeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// Enabled feeds.
@@ -53,6 +54,10 @@ pub struct Summary {
     pub failing: u32,
     /// Of them, those whose server said 410.
     pub gone: u32,
+    /// Of them, those that have gone silent.
+    pub stale: u32,
+    /// Of them, those whose URL an earlier feed has.
+    pub same: u32,
     /// Feeds that are switched off or have left the configuration.
     pub disabled: u32,
     /// Of them, those whose time has come.
@@ -61,6 +66,13 @@ pub struct Summary {
     pub lag_seconds: i64,
     /// When the newest article was stored.
     pub last_article_at: Option<Timestamp>,
+}
+
+impl Summary {
+    /// Feeds that deliver, or have not been polled yet.
+    pub fn healthy(&self) -> u32 {
+        self.feeds.saturating_sub(self.failing + self.stale + self.same)
+    }
 }
 
 impl fmt::Display for Summary {
@@ -77,7 +89,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// How an enabled feed stands before a round.
+/// How a feed stands before a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// Its time has come.
@@ -88,42 +100,57 @@ pub enum Standing {
     Held,
     /// An earlier feed has its URL.
     Same,
+    /// Another process has claimed it.
+    Claimed {
+        /// Whether its time has come.
+        is_due: bool,
+    },
+    /// Switched off, or no longer configured.
+    Disabled,
 }
 
 impl Database {
-    /// Every enabled feed and how it stands, in order of id.
-    pub fn standings(&self, now: Timestamp) -> Result<Vec<(FeedId, Standing)>, Error> {
+    /// Every feed and how it stands for the process `by`, in order of id.
+    pub fn standings(&self, by: &str, now: Timestamp) -> Result<Vec<(FeedId, Standing)>, Error> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT f.id, f.same_as IS NOT NULL,
-                    f.gone_at IS NOT NULL OR coalesce(f.retry_after_until, '') > ?1
-                      OR coalesce(h.retry_after_until, '') > ?1,
+            "SELECT f.id,
+                    CASE WHEN f.enabled = 0 THEN 'disabled'
+                         WHEN f.same_as IS NOT NULL THEN 'same'
+                         WHEN f.gone_at IS NOT NULL OR coalesce(f.retry_after_until, '') > ?1
+                           OR coalesce(h.retry_after_until, '') > ?1 THEN 'held'
+                         WHEN f.claimed_until > ?1 AND f.claimed_by <> ?2 THEN 'claimed' END,
                     f.next_poll_at <= ?1
-             FROM feeds AS f LEFT JOIN hosts AS h ON h.origin = f.origin WHERE f.enabled = 1 ORDER BY f.id",
+             FROM feeds AS f LEFT JOIN hosts AS h ON h.origin = f.origin ORDER BY f.id",
         )?;
-        let rows = statement.query_map([now], |row| {
-            let (is_same, is_held, is_due) = (row.get(1)?, row.get(2)?, row.get(3)?);
-            let standing = match (is_same, is_held, is_due) {
-                (true, ..) => Standing::Same,
-                (_, true, _) => Standing::Held,
-                (.., true) => Standing::Due,
-                _ => Standing::NotDue,
+        let rows = statement.query_map(params![now, by], |row| {
+            let is_due = row.get(2)?;
+            let standing = match row.get_ref(1)?.as_str_or_null()? {
+                Some("disabled") => Standing::Disabled,
+                Some("same") => Standing::Same,
+                Some("held") => Standing::Held,
+                Some(_) => Standing::Claimed { is_due },
+                None if is_due => Standing::Due,
+                None => Standing::NotDue,
             };
             Ok((row.get(0)?, standing))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// What a person wants to know at a glance.
+    /// What a person wants to know at a glance. The states are those of the view `feed_health`.
     pub fn summary(&self, now: Timestamp) -> Result<Summary, Error> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT count(*) FILTER (WHERE enabled = 1),
-                    count(*) FILTER (WHERE enabled = 1 AND (failures > 0 OR gone_at IS NOT NULL)),
-                    count(*) FILTER (WHERE enabled = 1 AND gone_at IS NULL AND same_as IS NULL AND next_poll_at <= ?1),
-                    min(next_poll_at) FILTER (WHERE enabled = 1 AND gone_at IS NULL AND same_as IS NULL),
+            "SELECT count(*) FILTER (WHERE state NOT IN ('disabled', 'removed')),
+                    count(*) FILTER (WHERE state IN ('failing', 'gone')),
+                    count(*) FILTER (WHERE state NOT IN ('disabled', 'removed', 'gone', 'same_feed')
+                                       AND next_poll_at <= ?1),
+                    min(next_poll_at) FILTER (WHERE state NOT IN ('disabled', 'removed', 'gone', 'same_feed')),
                     (SELECT first_seen_at FROM articles ORDER BY id DESC LIMIT 1),
-                    count(*) FILTER (WHERE enabled = 1 AND gone_at IS NOT NULL),
-                    count(*) FILTER (WHERE enabled = 0)
-             FROM feeds",
+                    count(*) FILTER (WHERE state = 'gone'),
+                    count(*) FILTER (WHERE state IN ('disabled', 'removed')),
+                    count(*) FILTER (WHERE state = 'stale'),
+                    count(*) FILTER (WHERE state = 'same_feed')
+             FROM feed_health",
         )?;
         let summary = statement.query_row([now], |row| {
             let next: Option<Timestamp> = row.get(3)?;
@@ -135,6 +162,8 @@ impl Database {
                 last_article_at: row.get(4)?,
                 gone: row.get(5)?,
                 disabled: row.get(6)?,
+                stale: row.get(7)?,
+                same: row.get(8)?,
             })
         })?;
         Ok(summary)
@@ -240,35 +269,67 @@ impl Database {
         })
     }
 
-    /// Frees what daemons before this one had claimed when they were killed, and notes that on each feed. One that had
-    /// this happen twice in a row may be the reason: `put_off` says when it is polled next, `None`: as before. `kind`
-    /// begins the name of every daemon; sound only for the one that holds the lock, since no other one lives then.
+    /// Frees what daemons before this one had claimed when they were killed, and counts that on each feed
+    /// (`interruptions`); `next` says when it is polled then, `None`: as before. Feeds that an earlier call has put off for
+    /// it are asked about again. `kind` begins the name of every daemon; sound only for the one that holds the lock, since
+    /// no other one lives then.
     ///
     /// Returns how many were freed.
     pub fn release_claims_of_dead(
         &mut self,
         kind: &str,
-        put_off: impl Fn(&mut FeedState) -> Option<NextPoll>,
+        mut next: impl FnMut(&mut FeedState) -> Option<NextPoll>,
     ) -> Result<usize, Error> {
         self.transaction(|db| {
             let mut statement = db.connection.prepare_cached(
-                "SELECT id FROM feeds WHERE claimed_until IS NOT NULL AND substr(claimed_by, 1, length(?1)) = ?1",
+                "SELECT id, claimed_until IS NOT NULL FROM feeds
+                 WHERE claimed_until IS NOT NULL AND substr(claimed_by, 1, length(?1)) = ?1
+                    OR claimed_until IS NULL AND next_poll_reason = ?2 AND enabled = 1
+                 ORDER BY id",
             )?;
-            let claimed: Vec<FeedId> =
-                statement.query_map([kind], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            let found: Vec<(FeedId, bool)> = statement
+                .query_map([kind, INTERRUPTED], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<Result<_, _>>()?;
             let mut release = db.connection.prepare_cached(
-                "UPDATE feeds SET claimed_by = NULL, claimed_until = NULL, error_kind = ?2, error = ?3 WHERE id = ?1",
+                "UPDATE feeds SET claimed_by = NULL, claimed_until = NULL, error_kind = ?2, error = ?3,
+                    poll_memory = json_set(poll_memory, '$.interruptions', ?4)
+                 WHERE id = ?1",
             )?;
-            for id in &claimed {
+            for (id, was_claimed) in &found {
                 let Some(mut feed) = db.feed_state(*id)? else { continue };
-                let was_interrupted = feed.error_kind.as_deref() == Some(INTERRUPTED);
-                match was_interrupted.then(|| put_off(&mut feed)).flatten() {
-                    Some(next) => db.store_state(&feed, &next, Some(KILLED))?,
-                    None => drop(release.execute(params![id, INTERRUPTED, KILLED])?),
+                feed.schedule.memory.interruptions += u32::from(*was_claimed);
+                match next(&mut feed) {
+                    Some(next) => {
+                        feed.error_kind = Some(INTERRUPTED.to_owned());
+                        db.store_state(&feed, &next, Some(KILLED))?;
+                    }
+                    None => {
+                        let times = feed.schedule.memory.interruptions;
+                        release.execute(params![id, INTERRUPTED, KILLED, times])?;
+                    }
                 }
             }
-            Ok(claimed.len())
+            Ok(found.iter().filter(|(_, was_claimed)| *was_claimed).count())
         })
+    }
+
+    /// Frees what processes had claimed that are gone, whoever they were: `is_gone` knows them by their names.
+    pub fn release_claims_of_gone(
+        &mut self,
+        by: &str,
+        is_gone: impl Fn(&str) -> bool,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT DISTINCT claimed_by FROM feeds WHERE claimed_until > ?1 AND claimed_by <> ?2",
+        )?;
+        let others = statement.query_map(params![now, by], |row| row.get(0))?;
+        let others: Vec<String> = others.collect::<Result<_, _>>()?;
+        drop(statement);
+        for other in others.iter().filter(|other| is_gone(other)) {
+            self.release_claims(other, None)?;
+        }
+        Ok(())
     }
 
     /// Lengthens the claims of this process on `feeds`: those that it still means to poll. Any other one runs out.

@@ -17,6 +17,9 @@ use crate::{
 /// No process claims a feed for longer.
 const LONGEST_CLAIM_SECONDS: i64 = 3_600;
 
+/// No server's order lasts longer.
+const LONGEST_ORDER_SECONDS: i64 = 7 * 86_400;
+
 /// The word in `feeds.dedup_scope`.
 fn scope_word(scope: Scope) -> &'static str {
     match scope {
@@ -407,8 +410,8 @@ impl Database {
                     count += update.execute(params![id, at, order, now])?;
                 }
             }
-            // An origin's order is a week long at most; one that ends later was given by another clock.
-            let longest = now.plus_seconds(7 * 86_400);
+            // An order that ends later than any was given by another clock.
+            let longest = now.plus_seconds(LONGEST_ORDER_SECONDS);
             db.connection.execute(
                 "UPDATE hosts SET retry_after_until = ?1 WHERE retry_after_until > ?1",
                 [longest],
@@ -419,6 +422,35 @@ impl Database {
                 [now.plus_seconds(LONGEST_CLAIM_SECONDS)],
             )?;
             Ok(count)
+        })
+    }
+
+    /// After the wall clock was set forward by `jump` seconds, to `now`: servers' orders last as long as they were given
+    /// for. Returns how many feeds that concerns.
+    pub fn keep_orders(&mut self, jump: i64, now: Timestamp) -> Result<usize, Error> {
+        self.transaction(|db| {
+            // What the clock said; an order that ends later than any was given by the new one already.
+            let before = now.plus_seconds(-jump);
+            let longest = before.plus_seconds(LONGEST_ORDER_SECONDS);
+            let later = |column: &str| {
+                format!("strftime('%Y-%m-%dT%H:%M:%SZ', {column}, '{jump} seconds')")
+            };
+            let order = later("retry_after_until");
+            let feeds = db.connection.execute(
+                &format!(
+                    "UPDATE feeds SET retry_after_until = {order}, next_poll_at = max(next_poll_at, {order})
+                     WHERE retry_after_until > ?1 AND retry_after_until <= ?2"
+                ),
+                [before, longest],
+            )?;
+            db.connection.execute(
+                &format!(
+                    "UPDATE hosts SET retry_after_until = {order}
+                     WHERE retry_after_until > ?1 AND retry_after_until <= ?2"
+                ),
+                [before, longest],
+            )?;
+            Ok(feeds)
         })
     }
 

@@ -57,6 +57,22 @@ impl Database {
         })
     }
 
+    /// Answers one request, whoever may still have asked before.
+    pub fn answer_reload(
+        &mut self,
+        id: i64,
+        refusal: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.transaction(|db| {
+            db.connection.execute(
+                "UPDATE reloads SET answered_at = ?2, refusal = ?3 WHERE id = ?1",
+                params![id, now, refusal],
+            )?;
+            Ok(())
+        })
+    }
+
     /// What came of a request.
     pub fn reload_answer(&self, id: i64) -> Result<Answer, Error> {
         let sql = "SELECT answered_at IS NOT NULL, refusal FROM reloads WHERE id = ?1";

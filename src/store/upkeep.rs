@@ -47,7 +47,8 @@ impl Database {
         let failed =
             |operation| move |source| Error::File { operation, path: target.to_owned(), source };
         if target.try_exists().map_err(failed("look at"))? {
-            return Err(failed("write")(io::ErrorKind::AlreadyExists.into()));
+            let taken = "there is a file of that name, and it is not overwritten";
+            return Err(failed("write")(io::Error::new(io::ErrorKind::AlreadyExists, taken)));
         }
         let mode = fs::metadata(&self.path).map_err(failed("look at"))?.mode() & 0o666;
         let partial = with_suffix(target, ".partial");

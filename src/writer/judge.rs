@@ -331,19 +331,31 @@ pub(super) fn takes_over(
     against_kept: &Verification,
     prefer: Prefer,
 ) -> Result<bool, Error> {
-    if prefer == Prefer::First {
-        return Ok(false);
-    }
-    let holds = if kept.body.is_empty() { 1.0 } else { against_kept.holds };
-    if holds < TAKEOVER_HOLDS || against_kept.length_ratio < 1.0 {
-        return Ok(false);
-    }
-    if against_kept.length_ratio >= TAKEOVER_LENGTH {
-        return Ok(true);
-    }
     let text_feed = match state.db.text_from(kept.article_id)? {
         Some(copy) => state.db.duplicate_text(copy)?.map_or(kept.feed_id, |copy| copy.feed_id),
         None => kept.feed_id,
     };
+    outdoes(state, copy_feed, (text_feed, kept.body.is_empty()), against_kept, prefer)
+}
+
+/// As [`takes_over`], against any text that could stand in the article: the feed that it is from, and whether it is
+/// empty.
+pub(super) fn outdoes(
+    state: &mut State,
+    copy_feed: FeedId,
+    (text_feed, is_empty): (FeedId, bool),
+    against_text: &Verification,
+    prefer: Prefer,
+) -> Result<bool, Error> {
+    if prefer == Prefer::First {
+        return Ok(false);
+    }
+    let holds = if is_empty { 1.0 } else { against_text.holds };
+    if holds < TAKEOVER_HOLDS || against_text.length_ratio < 1.0 {
+        return Ok(false);
+    }
+    if against_text.length_ratio >= TAKEOVER_LENGTH {
+        return Ok(true);
+    }
     Ok(state.standing(copy_feed)?.1 > state.standing(text_feed)?.1)
 }

@@ -39,6 +39,7 @@ pub use self::{
     state::State,
 };
 use crate::{
+    dedup,
     model::{ArticleId, DuplicateId, FeedId, Known, Timestamp},
     store::{self, Database, claims::Claim, feeds::FeedState},
 };
@@ -177,8 +178,13 @@ impl Writer {
     }
 
     /// Makes a copy an article of its own; that pair is never folded again.
-    pub async fn unfold(&self, id: DuplicateId, now: Timestamp) -> Result<ArticleId, Error> {
-        Ok(self.call(move |state| unfold(state, id, now)).await??)
+    pub async fn unfold(
+        &self,
+        id: DuplicateId,
+        options: dedup::Options,
+        now: Timestamp,
+    ) -> Result<ArticleId, Error> {
+        Ok(self.call(move |state| unfold(state, id, &|_| options.clone(), now)).await??)
     }
 
     /// A number that grows while the writer works, or waits for somebody's lock: proof of progress.
@@ -237,15 +243,18 @@ impl OwnedClaim {
     }
 }
 
-/// Makes a copy an article of its own, in a transaction; also for `newsfold unfold`, without a thread.
+/// Makes a copy an article of its own, in a transaction; also for `newsfold unfold`, without a thread. Where its text
+/// stood in the article, the best of those that are left takes its place, by the options of the feed (by its URL) that
+/// each copy is from.
 pub fn unfold(
     state: &mut State,
     id: DuplicateId,
+    options_of: &dyn Fn(&str) -> dedup::Options,
     now: Timestamp,
 ) -> Result<ArticleId, store::Error> {
     let mark = state.begin(now)?;
-    let unfolded =
-        revise::unfold(state, id, now).and_then(|article| state.db.commit().map(|()| article));
+    let unfolded = revise::unfold(state, id, options_of, now)
+        .and_then(|article| state.db.commit().map(|()| article));
     if unfolded.is_err() {
         state.db.rollback()?;
         state.cut_back(mark);

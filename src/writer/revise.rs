@@ -10,13 +10,13 @@ use serde_json::json;
 use super::{
     change::{Change, classify},
     identity::is_root,
-    judge::{agrees, takes_over},
+    judge::{agrees, outdoes, takes_over},
     lines::strip,
     outcome::Options,
     state::{State, instant, with_side},
 };
 use crate::{
-    dedup::{Scope, Side, Signature, Text, Verification, verify},
+    dedup::{self, Scope, Side, Signature, Text, Verification, verify},
     digest::Arrival,
     model::{Article, ArticleId, BodySource, DuplicateId, FeedId, Fingerprint, TextId, Timestamp},
     store::{
@@ -227,13 +227,17 @@ pub(super) fn take_over(
 pub(super) fn unfold(
     state: &mut State,
     id: DuplicateId,
+    options_of: &dyn Fn(&str) -> dedup::Options,
     now: Timestamp,
 ) -> Result<ArticleId, Error> {
     let not_found = || Error::NotFound { what: "copy", id: id.to_string() };
     let copy = state.db.duplicate_text(id)?.ok_or_else(not_found)?;
     let kept = state.db.article_text(copy.article_id)?.ok_or_else(not_found)?;
     if state.db.text_from(kept.article_id)? == Some(id) {
-        return_own_text(state, &kept, now)?;
+        match best_of_rest(state, &kept, id, options_of)? {
+            Some(best) => lend(state, &best, now)?,
+            None => return_own_text(state, &kept, now)?,
+        }
     }
     let evidence = json!({
         "unfolded_from": kept.article_id,
@@ -245,6 +249,39 @@ pub(super) fn unfold(
     Ok(became)
 }
 
+/// Of the copies that an article still has without one of them, the one whose text would stand in it now had that one
+/// never been there; `None`: the article's own text.
+fn best_of_rest(
+    state: &mut State,
+    kept: &StoredText,
+    without: DuplicateId,
+    options_of: &dyn Fn(&str) -> dedup::Options,
+) -> Result<Option<StoredText>, Error> {
+    let mut best = with_own_text(state, kept)?;
+    for copy in state.db.copies_of(kept.article_id)? {
+        if copy.duplicate_id == Some(without) {
+            continue;
+        }
+        let feed = state.db.feed_state(copy.feed_id)?;
+        let options = options_of(feed.as_ref().map_or("", |feed| &feed.url));
+        let furniture = [state.furniture(copy.feed_id)?, state.furniture(best.feed_id)?];
+        let verification = with_side(&copy, &furniture[0], |copy| {
+            with_side(&best, &furniture[1], |best| verify(copy, best, &options))
+        });
+        let against = (best.feed_id, best.body.is_empty());
+        if outdoes(state, copy.feed_id, against, &verification, options.prefer)? {
+            best = copy;
+        }
+    }
+    Ok(best.duplicate_id.is_some().then_some(best))
+}
+
+/// A stored copy's text takes the place of what its article shows.
+fn lend(state: &mut State, copy: &StoredText, now: Timestamp) -> Result<(), Error> {
+    let new = NewText { body_source: "copy", text_from: copy.duplicate_id, ..stored_text(copy) };
+    state.db.replace_text(copy.article_id, &new, "fuller", true, now)
+}
+
 /// Gives an article back the text that its own publisher last gave it.
 fn return_own_text(state: &mut State, kept: &StoredText, now: Timestamp) -> Result<(), Error> {
     let own = with_own_text(state, kept)?;
@@ -253,18 +290,7 @@ fn return_own_text(state: &mut State, kept: &StoredText, now: Timestamp) -> Resu
     let signature = Signature::of(&Text { title: &own.title, body: &body });
     let (fingerprint, text_id) =
         index_text(state, own.feed_id, own.first_seen_at, &signature, now)?;
-    let new = NewText {
-        title: &own.title,
-        body: &own.body,
-        summary: own.summary.as_deref(),
-        author: own.author.as_deref(),
-        language: own.language.as_deref(),
-        word_count: own.word_count,
-        body_source: &own.body_source,
-        text_from: None,
-        fingerprint,
-        text_id,
-    };
+    let new = NewText { fingerprint, text_id, ..stored_text(&own) };
     state.db.replace_text(kept.article_id, &new, "unfolded", true, now)
 }
 
@@ -362,5 +388,20 @@ fn own_text(article: &Article, fingerprint: Fingerprint, text_id: Option<TextId>
         text_from: None,
         fingerprint,
         text_id,
+    }
+}
+
+fn stored_text(text: &StoredText) -> NewText<'_> {
+    NewText {
+        title: &text.title,
+        body: &text.body,
+        summary: text.summary.as_deref(),
+        author: text.author.as_deref(),
+        language: text.language.as_deref(),
+        word_count: text.word_count,
+        body_source: &text.body_source,
+        text_from: None,
+        fingerprint: text.fingerprint,
+        text_id: text.text_id,
     }
 }

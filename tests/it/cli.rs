@@ -47,6 +47,26 @@ fn check_says_that_all_is_well() {
     assert!(ended.stdout.contains("fine, 1 feed"), "{ended:?}");
 }
 
+#[test]
+fn check_warns_of_files_that_are_not_there() {
+    let program = Program::new()
+        .feed("a.xml", &rss("a", &[]))
+        .feed_at("file:b.xml", "")
+        .feed_at("file:off.xml", "enabled = false")
+        .feed_at("https://news.example/", "username = \"me\"\npassword_file = \"secret\"");
+    let ended = program.run(&["check"]).expect(0);
+    let warnings: Vec<&str> = ended.stderr.lines().collect();
+    assert_eq!(warnings.len(), 2, "{ended:?}");
+    assert!(warnings[0].contains("b.xml: No such file"), "{ended:?}");
+    assert!(
+        warnings[1].contains("https://news.example/ will fail, its password_file"),
+        "{ended:?}"
+    );
+    program.write("b.xml", &rss("b", &[]));
+    program.write("secret", "pa55word");
+    assert!(program.run(&["check"]).expect(0).stderr.is_empty());
+}
+
 const ITEM: (&str, &str) =
     ("Harbour reopens", "The harbour reopened on Monday after three weeks of work.");
 

@@ -96,6 +96,21 @@ const WRONG: &[(&str, &str, Errors)] = &[
         &[("3:11", "If-None-Match is set by newsfold itself")],
     ),
     (
+        "two headers that only newsfold sets",
+        "[[feed]]\nurl = \"https://a.example/f\"\nheaders = { Host = \"secret\", X-A = \"secret\", Range = \"secret\" }\n",
+        &[("3:11", "Host is set by newsfold itself; Range is set by newsfold itself")],
+    ),
+    (
+        "a password for nobody",
+        "[[feed]]\nurl = \"https://a.example/f\"\npassword_file = \"p\"\n",
+        &[("3:17", "password_file does nothing without username")],
+    ),
+    (
+        "somebody without a password",
+        "[[feed]]\nurl = \"https://a.example/f\"\nusername = \"me\"\n",
+        &[("3:12", "username does nothing without password_file or password_credential")],
+    ),
+    (
         "a header that is none",
         "[[feed]]\nurl = \"https://a.example/f\"\nheaders = { X-Token = \"secret@\\n\" }\n",
         &[("3:11", "a header value is printable ASCII")],
@@ -151,7 +166,7 @@ const WRONG: &[(&str, &str, Errors)] = &[
         &[
             ("2:10", "\"yes\" is not one of"),
             ("4:9", "\"loud\" is not one of"),
-            ("6:7", "\"nonsense\" is not a URL"),
+            ("6:7", "\"nonsense\" is not a URL: one begins with https://, http:// or file:"),
         ],
     ),
 ];

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::support::{
-    program::{Program, rss},
+    program::{Program, rss, start},
     server::{Reply, Server},
 };
 
@@ -207,30 +207,67 @@ fn a_kill_at_any_moment_loses_nothing_and_doubles_nothing() {
 }
 
 #[test]
-fn a_document_that_kills_is_not_asked_for_at_every_start() {
+fn a_document_that_kills_is_found_among_those_that_do_not() {
     let server = Server::start();
     let body = "The harbour office closed the north pier on Monday because its planks have rotted.";
-    server.always("/deadly", Reply::mute());
+    for path in ["/deadly", "/slow"] {
+        server.always(path, Reply::mute());
+    }
     server.always("/sound", Reply::feed(rss("site", &[("Pier closed", body)])));
-    let program = Program::new()
-        .settings(SETTINGS)
-        .feed_at(&server.url("/deadly"), "name = \"deadly\"")
-        .feed_at(&server.url("/sound"), "name = \"sound\"");
+    let mut program = Program::new().settings(SETTINGS);
+    for name in ["deadly", "slow", "sound"] {
+        program = program.feed_at(&server.url(&format!("/{name}")), &format!("name = \"{name}\""));
+    }
+    let asked = |path: &str| server.requests(path).len();
+    let states = "SELECT error_kind, failures, next_poll_reason,
+                         next_poll_at > strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '10 minutes')
+                  FROM feeds WHERE name <> 'sound' ORDER BY id";
     for times in 1..=2 {
         let daemon = Daemon::start(&program);
-        until("the deadly one is asked", || server.requests("/deadly").len() == times);
+        until("both are asked", || asked("/deadly") == times && asked("/slow") == times);
         until("the other one is polled", || count(&program, "SELECT count(*) FROM polls") == 1);
         daemon.kill();
     }
+    // One of them is the reason, but which?
+    let daemon = Daemon::ready(&program);
+    assert!(daemon.log().contains("they are polled one by one"), "{}", daemon.log());
+    assert_eq!(
+        program.sqlite(states),
+        ["interrupted|0|interrupted|0", "interrupted|0|interrupted|0"]
+    );
+    let explained = program.run(&["feeds", "explain", "slow"]).expect(0).stdout;
+    assert!(explained.contains("set by interrupted"), "{explained}");
+    assert!(explained.contains("killed 2 times in a row with polls under way"), "{explained}");
+    until("the first is asked by itself", || asked("/deadly") == 3);
+    assert_eq!(asked("/slow"), 2);
+    daemon.kill();
+
+    server.always("/slow", Reply::feed(rss("slow", &[("Choir looks for tenors", body)])));
     let daemon = Daemon::ready(&program);
     assert!(daemon.log().contains("it is put off"), "{}", daemon.log());
-    let deadly = "SELECT error_kind, failures, next_poll_reason,
-                         next_poll_at > strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '10 minutes')
-                  FROM feeds WHERE name = 'deadly'";
-    assert_eq!(program.sqlite(deadly), ["interrupted|1|backoff|1"]);
+    until("the innocent one is polled", || count(&program, "SELECT count(*) FROM polls") == 2);
+    assert_eq!(program.sqlite(states), ["interrupted|1|backoff|1", "|0|auto|1"]);
     assert_eq!(count(&program, "SELECT count(*) FROM feeds WHERE claimed_by IS NOT NULL"), 0);
     assert_eq!(daemon.stop().0, Some(0));
-    assert_eq!(server.requests("/deadly").len(), 2);
+    assert_eq!((asked("/deadly"), asked("/slow")), (3, 3));
+}
+
+#[test]
+fn what_a_killed_once_had_claimed_is_free_at_once() {
+    let server = Server::start();
+    server.always("/feed", Reply::mute());
+    let program = Program::new().settings(SETTINGS).feed_at(&server.url("/feed"), "name = \"a\"");
+    let mut first = start(program.command(&["once"]));
+    until("it is asked", || server.requests("/feed").len() == 1);
+    let beside = program.run(&["once", "a"]).expect(75);
+    assert!(beside.stdout.contains("1 polled by another process"), "{beside:?}");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let body = "The harbour office closed the north pier on Monday because its planks have rotted.";
+    server.always("/feed", Reply::feed(rss("site", &[("Pier closed", body)])));
+    let after = program.run(&["once", "a"]).expect(0);
+    assert!(after.stdout.contains("1 feed polled"), "{after:?}");
+    assert_eq!(server.requests("/feed").len(), 2);
 }
 
 #[test]

@@ -255,7 +255,8 @@ impl Desk {
     }
 
     pub(crate) fn unfold(&self, id: i64) -> i64 {
-        self.block_on(self.writer().unfold(DuplicateId(id), self.now)).unwrap().0
+        let options = self.options.dedup.clone();
+        self.block_on(self.writer().unfold(DuplicateId(id), options, self.now)).unwrap().0
     }
 
     pub(crate) fn prefer(&mut self, prefer: Prefer) {

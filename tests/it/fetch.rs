@@ -156,6 +156,9 @@ async fn circles_and_long_chains_end() {
     }
     assert_eq!(get(&server.url("/n0")).await.unwrap_err().kind(), "too_many_redirects");
     assert_eq!(server.log().len(), 2 + 4);
+    server.always("/self", Reply::redirect(301, "/self"));
+    let error = get(&server.url("/self")).await.unwrap_err();
+    assert_eq!(error.to_string(), "gave up after 1 redirect, which leads to itself");
     server.always("/f", Reply::redirect(302, "file:///etc/hostname"));
     assert_eq!(get(&server.url("/f")).await.unwrap_err().kind(), "bad_redirect");
     server.always("/nowhere", Reply::status(301));

@@ -4,6 +4,7 @@
 use std::{
     fs,
     io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
     os::unix::net::UnixDatagram,
     process::{Child, Command, Stdio},
     thread,
@@ -166,6 +167,62 @@ fn reload_has_an_answer() {
     service.expect("RELOADING=1");
     service.expect("READY=1");
     assert_eq!(program.sqlite("SELECT count(*) FROM feeds WHERE enabled"), ["2"]);
+    let answers =
+        "SELECT answered_at IS NOT NULL, instr(refusal, 'newsfold.toml:4:9') > 0 FROM reloads";
+    assert_eq!(program.sqlite(answers), ["1|", "1|1"]);
+    assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
+fn a_reload_onto_a_port_that_is_taken_is_refused_and_changes_nothing() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let mut program = Program::new().feed("a.xml", &rss("a", &[("One", STORY)]));
+    fs::create_dir(program.path("conf.d")).unwrap();
+    program.write("conf.d/http.toml", "[http]\nlisten = \"unix:../http\"\n");
+    let service = Service::start(&program);
+    until("it is healthy", || program.page("/health").is_some());
+    program = program.feed("b.xml", &rss("b", &[("Two", STORY)]));
+    program.write("conf.d/http.toml", &format!("[http]\nlisten = \"{address}\"\n"));
+    let refused = program.run(&["reload"]).expect(78);
+    let why = format!("[http] listen: cannot listen on {address}: ");
+    assert!(refused.stderr.contains(&why), "{}", refused.stderr);
+    assert_eq!(program.sqlite("SELECT count(*) FROM feeds"), ["1"]);
+    assert_eq!(program.sqlite("SELECT instr(refusal, 'cannot listen') > 0 FROM reloads"), ["1"]);
+    assert!(program.page("/health").unwrap().starts_with("HTTP/1.1 200"));
+
+    drop(taken);
+    program.run(&["reload"]).expect(0);
+    until("it listens there", || TcpStream::connect(address).is_ok());
+    until("the socket is gone", || !program.path("http").exists());
+    assert_eq!(program.sqlite("SELECT count(*) FROM feeds"), ["2"]);
+    assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
+fn metrics_count_feeds_by_the_states_that_feed_health_shows() {
+    let mut program = Program::new().settings("[http]\nlisten = \"unix:http\"");
+    for name in ["fine", "silent", "failing", "gone"] {
+        program = program.feed(name, &rss(name, &[("One", STORY)]));
+    }
+    program.run(&["once"]).expect(0);
+    let later = "UPDATE feeds SET next_poll_at = '2099-01-01T00:00:00Z';
+         UPDATE feeds SET usual_gap_s = 60, poll_memory = json_set(poll_memory, '$.silent_since', 1) WHERE id = 2;
+         UPDATE feeds SET failures = 1 WHERE id >= 3;
+         UPDATE feeds SET gone_at = last_poll_at WHERE id = 4;";
+    let shell = Command::new("sqlite3").arg(program.database()).arg(later).status().unwrap();
+    assert!(shell.success());
+    assert_eq!(
+        program.sqlite("SELECT state FROM feed_health ORDER BY id"),
+        ["ok", "stale", "failing", "gone"]
+    );
+    let service = Service::start(&program);
+    let feeds = ["healthy", "failing", "stale", "gone"];
+    until("each state has its feed", || {
+        let metrics = program.page("/metrics").unwrap_or_default();
+        let has = |state| metrics.contains(&format!("\nnewsfold_feeds{{state=\"{state}\"}} 1\n"));
+        feeds.into_iter().all(has)
+    });
     assert_eq!(service.stop().0, Some(0));
 }
 

@@ -4,7 +4,10 @@ use std::{net::TcpListener, process::Command};
 
 use serde_json::{Value, json};
 
-use crate::support::program::{Ended, Program, finish, rss, sqlite, start};
+use crate::support::{
+    program::{Ended, Program, finish, rss, sqlite, start},
+    server::{Reply, Server},
+};
 
 const STORY: &str = "The lighthouse on Varn Point went dark for the first time in ninety years on Friday after \
     lightning struck its lantern room. Keeper Ida Holm said that the lamp itself was sound and that the cable \
@@ -56,6 +59,63 @@ fn once_ends_with_a_summary_and_says_what_failed() {
     let none = program.run(&["once", "--json"]).expect(0).json();
     assert_eq!((&none["polled"], &none["skipped"]["not_due"]), (&json!(0), &json!(3)));
     program.run(&["once", "nobody"]).expect(1);
+}
+
+#[test]
+fn one_is_not_many() {
+    let program = Program::new()
+        .feed("gazette", &rss("gazette", &[("Varn Point goes dark", STORY)]))
+        .feed("wire", &rss("wire", &[("Varn Point goes dark", STORY)]))
+        .feed("broken", "no feed at all");
+    let log = program.run(&["-v", "once"]).expect(75).stderr;
+    assert!(log.contains("0 new, 0 revised, 1 duplicate") && log.contains("0 duplicates"), "{log}");
+    let explained = program.run(&["feeds", "explain", "broken"]).expect(0).stdout;
+    assert!(explained.contains("failed once"), "{explained}");
+    let checked = program.run(&["doctor"]);
+    assert!(checked.stdout.contains("no errors, 3 feeds"), "{checked:?}");
+}
+
+#[test]
+fn once_says_why_a_named_feed_was_not_polled() {
+    let server = Server::start();
+    server.always("/feed", Reply::feed(rss("wire", &[("Varn Point goes dark", STORY)])));
+    let mut program = Program::new()
+        .settings("[fetch]\nallow_private_networks = true\nhost_delay = \"0s\"")
+        .feed_at(&server.url("/feed"), "name = \"wire\"")
+        .feed_at(&server.url("/other"), "name = \"other\"");
+    program.run(&["once", "wire"]).expect(0);
+    let change = |sql: &str| {
+        let done = Command::new("sqlite3").arg(program.database()).arg(sql).status().unwrap();
+        assert!(done.success());
+    };
+    let not_polled = |arguments: &[&str], code| {
+        let out = program.run(arguments).expect(code).stdout;
+        out.lines()
+            .find_map(|line| line.strip_prefix("not polled: "))
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert_eq!(not_polled(&["once", "wire"], 0), "1 not due yet");
+    change(
+        "UPDATE feeds SET claimed_by = 'somebody', claimed_until = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '9 minutes') WHERE id = 2",
+    );
+    let busy = "1 waiting for a host that another process polls";
+    assert_eq!(not_polled(&["once", "--all", "wire"], 75), busy);
+    assert_eq!(not_polled(&["once", "--all", "other"], 75), "1 polled by another process");
+    assert_eq!(
+        not_polled(&["once", "--all"], 0),
+        "1 polled by another process, 1 waiting for a host that another process polls"
+    );
+    change(
+        "UPDATE feeds SET claimed_by = NULL, claimed_until = NULL, retry_after_until = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '1 hour')",
+    );
+    assert_eq!(not_polled(&["once", "--all", "wire"], 75), "1 held by their server");
+    program = program.feed_at(&server.url("/off"), "name = \"off\"\nenabled = false");
+    assert_eq!(
+        program.run(&["once", "off"]).expect(75).stdout.lines().last(),
+        Some("not polled: 1 disabled")
+    );
+    assert_eq!(server.log().len(), 1);
 }
 
 #[test]
@@ -190,7 +250,10 @@ fn replay_names_what_other_settings_would_change() {
     );
     let told = program.run(&["replay", "--set", "scope=off"]).expect(0).stdout;
     assert!(told.starts_with("3 texts: 1 copy now, 0 by these settings; 1 change\n"), "{told}");
-    program.run(&["replay", "--set", "scope=some"]).expect(1);
+    for wrong in ["scope=some", "most=7", "colour=red"] {
+        let refused = program.run(&["replay", "--set", wrong]).expect(2).stderr;
+        assert!(refused.contains(wrong) && !refused.contains('['), "{refused}");
+    }
     assert_eq!(program.sqlite("SELECT count(*) FROM duplicates"), ["1"], "nothing is changed");
     program.run(&["unfold", "d1"]).expect(0);
     assert!(
@@ -206,7 +269,8 @@ fn a_backup_is_a_database_and_never_overwrites() {
     let arguments = ["backup", copy.to_str().unwrap()];
     program.run(&arguments).expect(0);
     assert_eq!(sqlite(&copy, "PRAGMA integrity_check; SELECT count(*) FROM latest"), ["ok", "2"]);
-    assert!(program.run(&arguments).expect(1).stderr.contains("copy.db"));
+    let refused = program.run(&arguments).expect(1).stderr;
+    assert!(refused.contains("copy.db: there is a file of that name"), "{refused}");
 }
 
 #[test]

@@ -481,7 +481,7 @@ fn a_backup_is_whole_and_never_written_over_a_file() {
     assert_eq!(rows(&target, "SELECT title FROM latest"), ["Bridge opened"]);
     assert_eq!(rows(&target, "PRAGMA integrity_check"), ["ok"]);
     let error = db.back_up(&target).unwrap_err();
-    assert!(source_of(&error).contains("exists"), "{error}");
+    assert!(source_of(&error).contains("there is a file of that name"), "{error}");
     let names: Vec<_> = fs::read_dir(target.parent().unwrap())
         .unwrap()
         .map(|file| file.unwrap().file_name())

@@ -367,6 +367,48 @@ fn unfolding_gives_each_its_own_and_holds_for_good() {
 }
 
 #[test]
+fn after_an_unfold_the_fullest_copy_that_is_left_lends_its_text() {
+    let mut desk = Desk::new();
+    let feeds = ["a", "b", "c", "d"].map(|name| desk.feed(name));
+    let stub = story(1, 60);
+    let fuller = |words| format!("{stub} {}", story(2, words));
+    for (feed, text) in feeds.iter().zip([stub.clone(), fuller(40), fuller(120), fuller(240)]) {
+        desk.poll(*feed, &[Entry::new(&feed.0.to_string(), "Bridge opened", &text)]);
+    }
+    let shown = "SELECT word_count, body_source, text_from FROM articles WHERE id = 1";
+    assert_eq!(desk.rows(shown), ["300|copy|3"]);
+    desk.unfold(3);
+    assert_eq!(desk.rows(shown), ["180|copy|2"]);
+    assert_eq!(
+        desk.rows(
+            "SELECT change FROM revisions WHERE article_id = 1 ORDER BY revision DESC LIMIT 1"
+        ),
+        ["fuller"]
+    );
+    // Who prefers the first text gets it.
+    desk.prefer(Prefer::First);
+    desk.unfold(2);
+    assert_eq!(desk.rows(shown), ["60|feed|"]);
+    desk.check();
+}
+
+#[test]
+fn after_an_unfold_priority_counts_among_the_copies_that_are_left() {
+    let mut desk = Desk::new();
+    let text = story(1, 100);
+    let feeds = [("a", 0), ("b", 9), ("c", 0), ("d", 5)];
+    let feeds = feeds.map(|(name, priority)| desk.feed_with(name, Scope::All, priority));
+    for feed in feeds {
+        desk.poll(feed, &[Entry::new(&feed.0.to_string(), "Bridge opened", &text)]);
+    }
+    let shown = "SELECT body_source, text_from FROM articles WHERE id = 1";
+    assert_eq!(desk.rows(shown), ["copy|1"]);
+    desk.unfold(1);
+    assert_eq!(desk.rows(shown), ["copy|3"]);
+    desk.check();
+}
+
+#[test]
 fn a_chain_of_copies_names_an_article_that_stands() {
     let mut desk = Desk::new();
     let (a, b, c) = (desk.feed("a"), desk.feed("b"), desk.feed("c"));
@@ -521,6 +563,36 @@ fn claims_of_another_clock_and_claims_that_nobody_means_to_keep_run_out() {
         state.db.renew_claims("once:1:1", &[feed], now.plus_seconds(2_000)).unwrap();
     });
     assert_eq!(desk.call(move |state| claim(state, now.plus_seconds(1_900))), 0);
+}
+
+#[test]
+fn orders_last_as_long_as_they_were_given_for_when_the_clock_is_set_forward() {
+    let mut desk = Desk::new();
+    for name in ["held", "past", "free"] {
+        desk.feed(name);
+    }
+    let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+    desk.execute(
+        "UPDATE feeds SET next_poll_at = '2026-11-24T13:00:00Z';
+         UPDATE feeds SET retry_after_until = '2026-11-24T13:00:00Z' WHERE id = 1;
+         UPDATE feeds SET retry_after_until = '2026-11-24T11:00:00Z' WHERE id = 2;
+         INSERT INTO hosts (origin, retry_after_until) VALUES ('https://a.example', '2026-11-25T12:00:00Z');",
+    );
+    let day = 86_400;
+    desk.call(move |state| state.db.keep_orders(day, now.plus_seconds(day)).unwrap());
+    assert_eq!(
+        desk.rows("SELECT next_poll_at, retry_after_until FROM feeds"),
+        [
+            "2026-11-25T13:00:00Z|2026-11-25T13:00:00Z",
+            "2026-11-24T13:00:00Z|2026-11-24T11:00:00Z",
+            "2026-11-24T13:00:00Z|"
+        ]
+    );
+    assert_eq!(desk.rows("SELECT retry_after_until FROM hosts"), ["2026-11-26T12:00:00Z"]);
+    // An order that was given by the new clock before anybody noticed is no longer for that.
+    let year = 365 * day;
+    desk.call(move |state| state.db.keep_orders(year, now.plus_seconds(day)).unwrap());
+    assert_eq!(desk.rows("SELECT retry_after_until FROM hosts"), ["2026-11-26T12:00:00Z"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod surroundings;
 
 use serde::Serialize;
 
-use super::{Exit, Global, load, now, output};
+use super::{Exit, Global, load, now, output, summary::counted};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -81,7 +81,13 @@ fn configuration(config: &crate::config::Config, global: &Global) -> Finding {
     let path = global.path().display();
     let enabled = config.feeds.iter().filter(|feed| feed.enabled).count();
     if enabled > 0 {
-        return Finding::ok("configuration", format!("{path}: no errors, {enabled} feeds"));
+        return Finding::ok(
+            "configuration",
+            format!(
+                "{path}: no errors, {}",
+                counted(u32::try_from(enabled).unwrap_or(u32::MAX), "feed", "feeds")
+            ),
+        );
     }
     Finding::warning(
         "configuration",

@@ -179,12 +179,17 @@ fn private_addresses_are_refused_unless_allowed() {
 }
 
 #[test]
-fn a_silent_feed_is_marked_stale() {
+fn a_feed_is_stale_when_it_has_been_silent_since_we_ask() {
     let server = Server::start();
-    server.always("/fresh", Reply::feed(dated_rss("fresh", HOUR, DAY)));
-    server.always("/stale", Reply::feed(dated_rss("stale", 5 * DAY, DAY)));
+    server.always("/busy", Reply::feed(dated_rss("busy", HOUR, DAY)));
+    server.always("/slow", Reply::feed(dated_rss("slow", 300 * DAY, 30 * DAY)));
     let program = Program::new().settings(OPEN);
-    let program = program.feed_at(&server.url("/fresh"), "").feed_at(&server.url("/stale"), "");
+    let program = program.feed_at(&server.url("/busy"), "").feed_at(&server.url("/slow"), "");
+    let states = || program.sqlite("SELECT state FROM feed_health ORDER BY url");
     round(&program).expect(0);
-    assert_eq!(program.sqlite("SELECT state FROM feed_health ORDER BY url"), ["ok", "stale"]);
+    assert_eq!(states(), ["ok", "ok"], "it may bring something tomorrow");
+    age(&program, 5 * DAY);
+    assert_eq!(states(), ["stale", "ok"]);
+    age(&program, 120 * DAY);
+    assert_eq!(states(), ["stale", "stale"]);
 }

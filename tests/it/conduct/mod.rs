@@ -65,16 +65,23 @@ fn age(program: &Program, seconds: i64) {
     let moved = |column: &str| {
         format!("{column} = strftime('%Y-%m-%dT%H:%M:%SZ', {column}, '{} seconds')", -seconds)
     };
+    let remembered = |key: &str| {
+        format!(
+            "UPDATE feeds SET poll_memory =
+                json_set(poll_memory, '{key}', json_extract(poll_memory, '{key}') - {seconds})
+             WHERE json_extract(poll_memory, '{key}') IS NOT NULL;"
+        )
+    };
     let columns: Vec<String> = columns.iter().map(|column| moved(column)).collect();
     change(
         program,
         &format!(
             "UPDATE feeds SET {}; UPDATE hosts SET {};
-             UPDATE feeds SET poll_memory = json_set(poll_memory, '$.silent_since',
-                json_extract(poll_memory, '$.silent_since') - {seconds})
-             WHERE json_extract(poll_memory, '$.silent_since') IS NOT NULL;",
+             {}{}",
             columns.join(", "),
             moved("retry_after_until"),
+            remembered("$.silent_since"),
+            remembered("$.first_newest"),
         ),
     );
 }

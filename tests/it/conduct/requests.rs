@@ -46,6 +46,64 @@ fn a_redirect_brings_no_referer_no_cookie_and_no_second_request() {
     assert!(log.iter().all(|it| it.header("referer").is_none() && it.header("cookie").is_none()));
 }
 
+/// Feeds at these paths, each behind the one before it, and all at once.
+fn feeds_at(server: &Server, paths: &[(&str, &str)]) -> Program {
+    paths.iter().fold(Program::new().settings(OPEN), |program, (path, keys)| {
+        program.feed_at(&server.url(path), keys)
+    })
+}
+
+#[test]
+fn feeds_that_redirect_to_one_url_ask_it_once_in_a_cycle() {
+    let server = Server::start();
+    for path in ["/a", "/b"] {
+        server.always(path, Reply::redirect(302, "/feed"));
+    }
+    server.validated("/feed", Reply::feed(rss(&["one"])).header("ETag", "\"1\""));
+    let program = feeds_at(&server, &[("/a", ""), ("/feed", ""), ("/b", "")]);
+    for times in 1..=3 {
+        round(&program).expect(0);
+        assert_eq!(server.requests("/feed").len(), times);
+        let polls =
+            format!("SELECT count(*), min(http_status) FROM polls WHERE id > {}", (times - 1) * 3);
+        assert_eq!(program.sqlite(&polls), [if times == 1 { "3|200" } else { "3|304" }]);
+    }
+    assert_eq!(conditional(&server.requests("/feed")), [false, true, true]);
+    assert_eq!((server.requests("/a").len(), server.requests("/b").len()), (3, 3));
+}
+
+#[test]
+fn a_refusal_is_shared_too() {
+    let server = Server::start();
+    for path in ["/a", "/b"] {
+        server.always(path, Reply::redirect(302, "/feed"));
+    }
+    server.always("/feed", Reply::status(503).header("Retry-After", "36000"));
+    let program = feeds_at(&server, &[("/a", ""), ("/b", "")]);
+    round(&program).expect(75);
+    assert_eq!(server.requests("/feed").len(), 1);
+    assert_eq!(
+        program.sqlite("SELECT next_poll_reason, error_kind, count(*) FROM feeds GROUP BY 1, 2"),
+        ["retry_after|server_error|2"]
+    );
+}
+
+#[test]
+fn what_one_feed_may_see_is_not_shown_to_another() {
+    let server = Server::start();
+    for path in ["/a", "/b", "/c"] {
+        server.always(path, Reply::redirect(302, "/feed"));
+    }
+    server.always("/feed", Reply::feed(rss(&["one"])));
+    let keys = "headers = { X-Token = \"t0ken\" }";
+    let program = feeds_at(&server, &[("/a", keys), ("/b", ""), ("/c", keys)]);
+    round(&program).expect(0);
+    let mut asked: Vec<bool> =
+        server.requests("/feed").iter().map(|it| it.header("x-token").is_some()).collect();
+    asked.sort_unstable();
+    assert_eq!(asked, [false, true], "once with it, once without");
+}
+
 #[test]
 fn every_offered_encoding_is_understood() {
     let server = Server::start();
