@@ -464,11 +464,11 @@ fn thresholds(section: Section<'_>, default: &Thresholds) -> Thresholds {
     share("most", &mut thresholds.most);
     share("marked", &mut thresholds.marked);
     share("nearly_all", &mut thresholds.nearly_all);
-    share("same_feed", &mut thresholds.same_feed);
-    share("both_ways", &mut thresholds.both_ways);
+    share("largely", &mut thresholds.largely);
     share("changed", &mut thresholds.changed);
     share("changed_some", &mut thresholds.changed_some);
     share("changed_few", &mut thresholds.changed_few);
+    share("density", &mut thresholds.density);
     let tokens = |key, value: &mut u32| {
         *value = section.get(key, |v| count(v, 0..1_001)).unwrap_or(*value);
     };

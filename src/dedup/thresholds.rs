@@ -11,19 +11,19 @@ pub struct Thresholds {
     pub most: f64,
     /// Share of the shorter text that must be copied where headline and opening both agree.
     pub marked: f64,
-    /// Share of the shorter text that must be copied where both agree within one feed: what a column always begins
-    /// with agrees as well.
-    pub same_feed: f64,
+    /// The larger part: of the shorter text where both agree within one feed, since what a column always begins with
+    /// agrees as well; and of the two texts together (Dice's coefficient) where nothing else speaks for a copy.
+    pub largely: f64,
     /// Nearly all of it: within one feed, what must be copied where only one of them agrees.
     pub nearly_all: f64,
-    /// Mean of the two texts' copied shares where neither agrees.
-    pub both_ways: f64,
     /// Share of the facts that may change between two feeds where nearly all is copied.
     pub changed: f64,
     /// The same where less is copied, or within one feed.
     pub changed_some: f64,
     /// The same in a short text, or in one that may be the next issue of a series.
     pub changed_few: f64,
+    /// Facts in each token that is copied, at least: a script without capitals shows few of its names.
+    pub density: f64,
     /// Texts with fewer tokens are short.
     pub short: u32,
     /// Hours from which on a text of the same feed may be the next issue of a series, and up to which a headline
@@ -40,14 +40,14 @@ impl Default for Thresholds {
         Self {
             most: 0.6,
             marked: 0.35,
-            same_feed: 0.75,
+            largely: 0.75,
             nearly_all: 0.9,
-            both_ways: 0.8,
             changed: 0.2,
             changed_some: 0.15,
             changed_few: 0.05,
+            density: 0.1,
             short: 60,
-            series_hours: 24.0,
+            series_hours: 18.0,
             min_tokens: 12,
             min_headline: 4,
         }

@@ -3,7 +3,7 @@
 //! In: any text in any script. Out: a token for each word or number, with a 32-bit hash of its folded form and
 //! its place in the text. Folding is for comparison only: case (every kind of i is one), diacritics, width,
 //! kana, tatweel, Arabic letter variants, traditional and simplified Chinese, digits of all scripts, apostrophes and
-//! thousands separators.
+//! thousands separators. A minus sign belongs to its number.
 //!
 //! Scripts without spaces are cut into pieces where their own characters say so: a boundary falls between two
 //! characters whose hash is divisible by the mean piece length. So a copy is cut at the same places as its
@@ -58,7 +58,7 @@ pub fn tokenize(text: &str, into: &mut Vec<Token>) {
             match byte {
                 b'a'..=b'z' => open.letter(u32::from(byte), at, false, into),
                 b'A'..=b'Z' => open.letter(u32::from(byte | 0x20), at, true, into),
-                b'0'..=b'9' => open.digit(u32::from(byte), at, into),
+                b'0'..=b'9' => open.digit(u32::from(byte), text, at, into),
                 b'\'' | b'`' if open.length > 0 => {}
                 b'.' | b',' if open.is_number && joins_digits(bytes, at) => {
                     open.separator(bytes, at)
@@ -69,7 +69,7 @@ pub fn tokenize(text: &str, into: &mut Vec<Token>) {
             continue;
         }
         let Some(c) = text[at..].chars().next() else { break };
-        open.other(c, at, into);
+        open.other(c, text, at, into);
         at += c.len_utf8();
     }
     open.close(bytes.len(), into);
@@ -120,6 +120,14 @@ fn joins_digits(bytes: &[u8], at: usize) -> bool {
     bytes.get(at + 1).is_some_and(u8::is_ascii_digit)
 }
 
+/// Whether a minus sign stands right before a number: no dash between two figures, no hyphen behind a word.
+fn is_below_zero(text: &str, at: usize) -> bool {
+    let before = text[..at].strip_suffix(['-', '−', '–']);
+    before.is_some_and(|before| {
+        before.ends_with(|c: char| c.is_whitespace() || c == '(') || before.is_empty()
+    })
+}
+
 /// The token being read.
 #[derive(Default)]
 struct Open {
@@ -160,11 +168,14 @@ impl Open {
         self.end = at + 1;
     }
 
-    fn digit(&mut self, c: u32, at: usize, into: &mut Vec<Token>) {
+    fn digit(&mut self, c: u32, text: &str, at: usize, into: &mut Vec<Token>) {
         if !self.is_number {
             self.close(at, into);
         }
         self.is_number = true;
+        if self.length == 0 && is_below_zero(text, at) {
+            self.push(u32::from(b'-'), at);
+        }
         self.push(c, at);
         self.end = at + 1;
     }
@@ -178,7 +189,7 @@ impl Open {
         }
     }
 
-    fn other(&mut self, c: char, at: usize, into: &mut Vec<Token>) {
+    fn other(&mut self, c: char, text: &str, at: usize, into: &mut Vec<Token>) {
         match c {
             // Cyrillic, on its own for speed.
             'а'..='я' | 'А'..='Я' | 'ё' | 'Ё' => {
@@ -201,13 +212,13 @@ impl Open {
             '’' | '‘' | 'ʼ' | '´' | '′' if self.length > 0 => {}
             '٬' if self.is_number => {}
             '٫' if self.is_number => self.push(u32::from(b'.'), at),
-            _ => self.rare(c, at, into),
+            _ => self.rare(c, text, at, into),
         }
     }
 
-    fn rare(&mut self, c: char, at: usize, into: &mut Vec<Token>) {
+    fn rare(&mut self, c: char, text: &str, at: usize, into: &mut Vec<Token>) {
         if let Some(digit) = digit_value(c) {
-            self.digit(u32::from(b'0') + digit, at, into);
+            self.digit(u32::from(b'0') + digit, text, at, into);
             self.end = at + c.len_utf8();
             return;
         }
@@ -333,6 +344,7 @@ mod tests {
             ("café naïve", "cafe\u{301} naive"),
             ("İstanbul ISPARTA ılık", "istanbul isparta ilik"),
             ("1,064,000 2,83", "1064000 2.83"),
+            ("−5 2-3 F-16", "-5 2 3 F 16"),
             ("٣٤٥ ۱۲", "345 12"),
             ("علي في كتـــاب", "على فی کتاب"),
             ("ｶﾞｷﾞ テスト", "がぎ てすと"),
@@ -347,9 +359,15 @@ mod tests {
 
     #[test]
     fn words_that_differ_stay_apart() {
-        for (left, right) in
-            [("2.83", "283"), ("16", "61"), ("की", "का"), ("東京", "京都"), ("a b", "ab")]
-        {
+        for (left, right) in [
+            ("2.83", "283"),
+            ("16", "61"),
+            ("at -5", "at 5"),
+            ("(−5)", "5"),
+            ("की", "का"),
+            ("東京", "京都"),
+            ("a b", "ab"),
+        ] {
             assert_ne!(hashes(left), hashes(right), "{left} / {right}");
         }
     }

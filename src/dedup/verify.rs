@@ -31,12 +31,18 @@ pub struct Side<'a> {
     pub at: Timestamp,
     title: OnceCell<Vec<Token>>,
     body: OnceCell<Vec<Token>>,
+    /// Hashes of the body's tokens, sorted.
+    vocabulary: OnceCell<Vec<u32>>,
 }
+
+/// Bodies of so many tokens are searched from end to end for each word; of longer ones a list is sorted once.
+const MAX_SCANNED: usize = 4_000;
 
 impl<'a> Side<'a> {
     /// Prepares a text for comparison.
     pub fn new(text: Text<'a>, feed: FeedId, at: Timestamp) -> Self {
-        Self { text, feed, at, title: OnceCell::new(), body: OnceCell::new() }
+        let (title, body, vocabulary) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self { text, feed, at, title, body, vocabulary }
     }
 
     /// The text's signature, without tokenising it again.
@@ -58,7 +64,30 @@ impl<'a> Side<'a> {
     }
 
     fn has(&self, token: &Token) -> bool {
-        self.title_has(token) || self.body().iter().any(|other| other.hash == token.hash)
+        self.title_has(token) || self.body_has(token)
+    }
+
+    fn body_has(&self, token: &Token) -> bool {
+        if self.body().len() <= MAX_SCANNED {
+            return self.body().iter().any(|other| other.hash == token.hash);
+        }
+        let sorted = || {
+            let mut hashes: Vec<u32> = self.body().iter().map(|token| token.hash).collect();
+            hashes.sort_unstable();
+            hashes
+        };
+        self.vocabulary.get_or_init(sorted).binary_search(&token.hash).is_ok()
+    }
+
+    /// Whether half of its headline stands in its body.
+    fn tells_its_headline(&self) -> bool {
+        let told = self.title().iter().filter(|token| self.body_has(token)).count();
+        told * 2 >= self.title().len()
+    }
+
+    /// Whether any word begins with a capital.
+    fn has_capitals(&self) -> bool {
+        self.body().iter().any(|token| token.kind == Kind::Name)
     }
 
     fn title_has(&self, token: &Token) -> bool {
@@ -105,6 +134,8 @@ impl Reason {
 pub enum Test {
     /// Too many facts differ.
     ChangedFacts,
+    /// A name of the headline stands in another one's place, and so does something else: the next item of a series.
+    OtherSubject,
     /// One feed, hours apart, and the headlines' numbers differ: another issue.
     OtherIssue,
     /// Too few words to compare: the headline decides.
@@ -135,14 +166,22 @@ pub struct Evidence {
     pub longest_run: u32,
     /// Share of the headlines' words that both have, of the shorter headline.
     pub headline: f64,
+    /// Whether the headlines are equal, word for word.
+    pub is_same_headline: bool,
     /// Share of the longer text's headline that stands anywhere in the shorter text.
     pub headline_within: f64,
     /// Share of each opening that stands in the other body: the shorter's and the longer's.
     pub opening: [f64; 2],
     /// Facts that both have, and facts that stand in each other's place.
     pub facts: [u32; 2],
+    /// Share of the facts that changed.
+    pub changed: f64,
+    /// Whether a name of one headline stands in the place of a name of the other, and not alone.
+    pub is_other_subject: bool,
     /// Whether each headline has a number that the other text has not.
     pub has_headline_number: bool,
+    /// Whether the body of one of the texts tells what is in its headline.
+    pub tells_headline: bool,
     /// Tokens of the shorter headline.
     pub headline_tokens: u32,
     /// Hours between the two.
@@ -211,6 +250,7 @@ fn evidence(
     let has_number = |side: &Side<'_>, other: &Side<'_>| {
         side.title().iter().any(|token| token.kind == Kind::Number && !other.has(token))
     };
+    let facts = facts::facts(short, long, alignment, is_short_item, limits.most);
     Evidence {
         test: Test::Neither,
         needed: None,
@@ -221,22 +261,37 @@ fn evidence(
         ],
         longest_run: alignment.blocks.iter().map(|block| block.length).max().unwrap_or(0),
         headline: rounded(headline_agreement(short.title(), long.title())),
+        is_same_headline: same_words(short.title(), long.title()),
         headline_within: share(
             long.title().iter().filter(|token| short.has(token)).count() as u32,
             long.title().len(),
         ),
         opening: [rounded(short_opening), rounded(long_opening)],
-        facts: facts::facts(short, long, alignment, is_short_item),
+        facts: [facts.agreed, facts.changed],
+        changed: changed_share(facts, alignment.short_covered, limits.density),
+        is_other_subject: facts.is_other_subject,
         has_headline_number: has_number(short, long) && has_number(long, short),
+        tells_headline: short.tells_its_headline() || long.tells_its_headline(),
         headline_tokens: short.title().len().min(long.title().len()) as u32,
         hours_apart: rounded(short.at.seconds_since(long.at).abs() as f64 / 3600.0),
         is_same_feed: short.feed == long.feed,
     }
 }
 
+/// Share of the facts that changed.
+fn changed_share(facts: facts::Facts, copied: u32, density: f64) -> f64 {
+    let agreed = f64::from(facts.agreed).max(density * f64::from(copied));
+    let changed = f64::from(facts.changed);
+    if changed > 0.0 { rounded(changed / (agreed + changed)) } else { 0.0 }
+}
+
 /// Three decimals: what is decided is what is stored.
 fn rounded(share: f64) -> f64 {
     (share * 1000.0).round() / 1000.0
+}
+
+fn same_words(one: &[Token], other: &[Token]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.hash == other.hash)
 }
 
 /// Share of the shorter headline's words that stand in the other.
@@ -249,17 +304,24 @@ fn headline_agreement(one: &[Token], other: &[Token]) -> f64 {
 
 /// The rule. Which test decides, what it demands, and whether that is met.
 fn decide(seen: &Evidence, limits: &Thresholds) -> (Test, Option<f64>, bool) {
-    let [copied, copied_of_longer] = seen.copied;
+    let copied = seen.copied[0];
     let is_nearly_all = copied >= limits.nearly_all;
-    let is_series = seen.is_same_feed && seen.hours_apart > limits.series_hours;
-    if changed_share(seen) > may_change(seen, limits, is_nearly_all, is_series) {
+    // At one and the same instant: a feed without dates that was read in one go.
+    let is_series =
+        seen.is_same_feed && (seen.hours_apart >= limits.series_hours || seen.hours_apart == 0.0);
+    if seen.changed > may_change(seen, limits, is_nearly_all, is_series) {
         return (Test::ChangedFacts, None, false);
     }
-    if is_series && seen.has_headline_number {
+    if seen.is_other_subject {
+        return (Test::OtherSubject, None, false);
+    }
+    // A new figure in the headline is a correction only where the text follows it.
+    let is_numbered = seen.is_same_feed && seen.has_headline_number;
+    if is_numbered && (is_series || seen.facts[1] == 0) {
         return (Test::OtherIssue, None, false);
     }
     if seen.tokens[0] < limits.min_tokens {
-        let decides = seen.headline >= 1.0
+        let decides = seen.is_same_headline
             && seen.headline_tokens >= limits.min_headline
             && seen.hours_apart <= limits.series_hours
             && !seen.is_same_feed;
@@ -271,12 +333,12 @@ fn decide(seen: &Evidence, limits: &Thresholds) -> (Test, Option<f64>, bool) {
     let (test, needed) = match (has_headline(seen, limits), has_opening(seen, limits)) {
         (true, true) if is_series => (Test::HeadlineAndOpening, limits.nearly_all),
         (true, true) if is_opening_whole => (Test::HeadlineAndOpening, limits.marked),
-        (true, true) if seen.is_same_feed => (Test::HeadlineAndOpening, limits.same_feed),
+        (true, true) if seen.is_same_feed => (Test::HeadlineAndOpening, limits.largely),
         (true, true) => (Test::HeadlineAndOpening, limits.most),
         (false, false) if seen.is_same_feed => return (Test::Neither, None, false),
         (false, false) => {
-            let is_met = (copied + copied_of_longer) / 2.0 >= limits.both_ways;
-            return (Test::Neither, Some(limits.both_ways), is_met);
+            let is_met = both_ways(seen) >= limits.largely;
+            return (Test::Neither, Some(limits.largely), is_met);
         }
         (has_headline, _) => {
             let needed = if seen.is_same_feed { limits.nearly_all } else { limits.most };
@@ -286,9 +348,10 @@ fn decide(seen: &Evidence, limits: &Thresholds) -> (Test, Option<f64>, bool) {
     (test, Some(needed), copied >= needed)
 }
 
-fn changed_share(seen: &Evidence) -> f64 {
-    let [agreed, changed] = seen.facts.map(f64::from);
-    if changed > 0.0 { changed / (agreed + changed) } else { 0.0 }
+/// Dice's coefficient of the two texts: twice what is common for all that there is.
+fn both_ways(seen: &Evidence) -> f64 {
+    let [of_shorter, of_longer] = seen.copied;
+    if of_shorter > 0.0 { 2.0 * of_shorter * of_longer / (of_shorter + of_longer) } else { 0.0 }
 }
 
 /// The share of facts that a copy may change: the less of it is copied, and the more a series could read like
@@ -304,19 +367,30 @@ fn may_change(seen: &Evidence, limits: &Thresholds, is_nearly_all: bool, is_seri
     }
 }
 
+/// Most of the shorter headline stands in the other, and the longer text is about that and not about more: the headline
+/// of a round-up names its items too.
 fn has_headline(seen: &Evidence, limits: &Thresholds) -> bool {
-    seen.headline >= limits.most
+    seen.headline >= limits.most && is_about(seen, limits)
 }
 
-/// Under one headline it is enough that one text begins with what the other has, wherever: the rest is a standfirst
-/// or furniture. Otherwise both openings must stand in the other text, and the longer text must be about what the
-/// shorter is about, or a round-up that begins with the shorter text would pass.
+/// Whether the longer text is about what the shorter is about.
+fn is_about(seen: &Evidence, limits: &Thresholds) -> bool {
+    seen.headline_within >= limits.most || both_ways(seen) >= limits.largely
+}
+
+/// Under one headline it is enough between feeds that one text begins with what the other has, wherever: the rest is a
+/// standfirst or furniture. Otherwise both openings must stand in the other text. The longer text must be about what the
+/// shorter is about, or a round-up that begins with the shorter text would pass; and within one feed a text under another
+/// headline must tell one of the two, or the notes below every podcast would.
 fn has_opening(seen: &Evidence, limits: &Thresholds) -> bool {
     let [short, long] = seen.opening;
-    if has_headline(seen, limits) && !seen.is_same_feed {
-        return short.max(long) >= limits.most;
-    }
-    let is_about =
-        seen.headline >= limits.most || seen.headline_within.max(seen.copied[1]) >= limits.most;
-    short.min(long) >= limits.most && is_about
+    let opens = match (has_headline(seen, limits), seen.is_same_feed) {
+        (true, false) => short.max(long),
+        (false, true) if !seen.tells_headline => 0.0,
+        _ => short.min(long),
+    };
+    opens >= limits.most && is_about(seen, limits)
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,7 +85,7 @@ impl Segment {
     /// Every place once, from where a hash points.
     fn probe(&self, mixed: u32) -> impl Iterator<Item = usize> + use<> {
         let within = u64::from(mixed << SEGMENT_BITS);
-        let home = (within * self.places.len() as u64 >> 32) as usize;
+        let home = ((within * self.places.len() as u64) >> 32) as usize;
         (home..self.places.len()).chain(0..home)
     }
 

@@ -87,8 +87,8 @@ impl Alignment {
         [share(short_opening as f64, short), share(f64::from(self.long_opening), long)]
     }
 
-    /// What stands between two blocks that follow each other in both texts, and before the first and behind
-    /// the last, where both texts have something there and neither has much.
+    /// What stands between two blocks that follow each other in both texts, and before the first and behind the last:
+    /// where both texts have something there and neither has much, or one of them has a word or two more.
     pub fn gaps(&self, short: usize, long: usize) -> impl Iterator<Item = Gap> + '_ {
         let end = Block { short: short as u32, long: long as u32, length: 0 };
         let before = std::iter::once(Block::default()).chain(self.blocks.iter().copied());
@@ -96,8 +96,11 @@ impl Alignment {
         before.zip(after).filter_map(|(before, after)| {
             let short = before.short_range().end..after.short as usize;
             let long = before.long_range().end..after.long as usize;
-            let is_place = |range: &Range<usize>| range.start < range.end && range.len() <= MAX_GAP;
-            (is_place(&short) && is_place(&long)).then_some(Gap { short, long })
+            // A run that stands elsewhere in the longer text leaves no place between it and the last one.
+            let follows = short.start <= short.end && long.start <= long.end;
+            let (fewer, more) = (short.len().min(long.len()), short.len().max(long.len()));
+            let is_place = if fewer == 0 { (1..RUN).contains(&more) } else { more <= MAX_GAP };
+            (follows && is_place).then_some(Gap { short, long })
         })
     }
 }
