@@ -339,6 +339,10 @@ fn nested_entries_take_linear_time() {
     for items in [
         "<item><x:y>".to_owned() + &"<item><a/>".repeat(20_000),
         "<q:item xmlns:q='http://purl.org/rss/1.0/'><t/>".repeat(10_000),
+        "<item><a>".repeat(20_000),
+        "<item><x:y>".repeat(20_000) + &"</x:y></item>".repeat(20_000),
+        "<item><a>".to_owned() + &"<b><item/></b>".repeat(20_000),
+        "<item>".to_owned() + &"<a></channel></a></x:item><channel></channel>".repeat(20_000),
     ] {
         let start = std::time::Instant::now();
         let _ = read_bytes(document(items).as_bytes());
@@ -353,6 +357,43 @@ fn an_empty_default_namespace_is_the_feeds_own() {
     );
     assert_eq!(feed.entries.len(), 1);
     assert_eq!(feed.entries[0].title.as_ref().unwrap().value, "A");
+}
+
+#[test]
+fn an_unknown_default_namespace_is_the_feeds_own() {
+    for (before, item, after) in [
+        ("<rss version='2.0' xmlns='http://example.org/x'><channel>", "item", "</channel></rss>"),
+        ("<rss version='2.0'><channel xmlns='http://example.org/x'>", "item", "</channel></rss>"),
+        ("<rss version='2.0'><channel>", "item xmlns='http://example.org/x'", "</channel></rss>"),
+        ("<rdf:RDF xmlns='http://example.org/x'>", "item", "</rdf:RDF>"),
+        (
+            "<y:feed xmlns:y='http://example.org/x' xmlns='http://example.org/y'>",
+            "y:entry",
+            "</y:feed>",
+        ),
+    ] {
+        let name = item.split(' ').next().unwrap();
+        let prefix = name.split_once(':').map_or("", |(prefix, _)| &item[..=prefix.len()]);
+        let title = |title: &str| format!("<{prefix}title>{title}</{prefix}title>");
+        let feed = read(&format!("{before}{}<{item}>{}</{name}>{after}", title("T"), title("A")));
+        let titles: Vec<_> =
+            feed.entries.iter().filter_map(|entry| Some(&entry.title.as_ref()?.value)).collect();
+        assert_eq!(titles, ["A"], "{before}{item}");
+        assert!(before.starts_with("<rdf") || feed.title.as_deref() == Some("T"), "{before}");
+    }
+}
+
+#[test]
+fn entries_in_the_content_of_an_entry_are_part_of_it() {
+    let feed = read(
+        "<feed xmlns='http://www.w3.org/2005/Atom'><entry><title>A</title>
+         <content type='xhtml'><div>see <entry><title>B</title></entry></div></content>
+         <link href='/a'/></entry><entry><title>C</title></entry></feed>",
+    );
+    let titles: Vec<_> =
+        feed.entries.iter().map(|entry| entry.title.as_ref().unwrap().value.as_str()).collect();
+    assert_eq!(titles, ["A", "C"]);
+    assert_eq!(feed.entries[0].url.as_deref(), Some("https://example.com/a"));
 }
 
 #[test]

@@ -126,8 +126,8 @@ impl<'a> Tree<'a> {
             self.close_top(open, bindings, start, false);
         }
         let before = bindings.len();
-        declare(bindings, attributes.of(self.text), self.entities);
         let qualified = name.of(self.text);
+        declare(bindings, qualified, attributes.of(self.text), self.entities);
         let (prefix, local) = split_name(qualified);
         let mut node = blank(Kind::Element, Span::new(end, end));
         node.ns = bindings.resolve(prefix);
@@ -365,18 +365,22 @@ fn blank(kind: Kind, inner: Span) -> Node {
     }
 }
 
-/// Takes up the namespace declarations among `attributes`.
-pub(super) fn declare(bindings: &mut Bindings, attributes: &str, entities: &Entities) {
+/// Takes up the namespace declarations among `attributes` of the element `name`.
+pub(super) fn declare(bindings: &mut Bindings, name: &str, attributes: &str, entities: &Entities) {
     if memchr::memmem::find(attributes.as_bytes(), b"xmlns").is_none() {
         return;
     }
-    for (name, value) in scan::attributes(attributes).take(MAX_ATTRIBUTES) {
-        let (prefix, local) = split_name(name);
+    let is_feeds = bindings.is_feed_structure(name);
+    for (attribute, value) in scan::attributes(attributes).take(MAX_ATTRIBUTES) {
+        let (prefix, local) = split_name(attribute);
         if prefix.eq_ignore_ascii_case("xmlns") {
             bindings.declare(local, &decode(value, entities));
-        } else if name.eq_ignore_ascii_case("xmlns") {
+        } else if attribute.eq_ignore_ascii_case("xmlns") {
             bindings.declare("", &decode(value, entities));
         }
+    }
+    if is_feeds {
+        bindings.assume_feed(split_name(name).0);
     }
 }
 
