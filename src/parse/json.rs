@@ -94,7 +94,7 @@ pub(super) fn parse(
         Ok(top) => top,
         Err(_) => {
             repairs.push("the JSON is broken; read as far as it goes".to_owned());
-            repaired = loose_json::read(text).to_string();
+            repaired = loose_json::read_feed(text).to_string();
             serde_json::from_str(&repaired).map_err(|_| not_a_feed())?
         }
     };

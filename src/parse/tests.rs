@@ -407,6 +407,42 @@ fn a_key_that_stands_twice_costs_no_item() {
 }
 
 #[test]
+fn a_broken_json_item_costs_no_other() {
+    let item = |number: usize| {
+        format!(
+            r#"{{"id":"{number}","title":"Title {number}","content_html":"<p class=\"a\">Text, {{x}}</p>","authors":[{{"name":"A"}}],"tags":["a","b"]}}"#
+        )
+    };
+    let sound = item(2);
+    for (from, to) in [
+        ("Title 2", r#"He said "hello", and "went""#),
+        (r#"\"a\""#, r#""a""#),
+        (r#""2","#, r#""2" "#),
+        (r#""2","#, r#""2""#),
+        (r#"}]"#, r#"}}]"#),
+        (r#""b"]}"#, r#""b"]"#),
+        (r#""b"]}"#, r#""b"}"#),
+        (r#""b"]}"#, r#""b"]}}"#),
+        (r#""b"]}"#, r#""b"]]}"#),
+        (r#"{"id""#, r#""id""#),
+        (r#""2","#, "\"2\",\n"),
+        (r#"Title 2","#, r#"Title 2,"#),
+    ] {
+        let broken = sound.replacen(from, to, 1);
+        assert_ne!(broken, sound, "{from}");
+        let feed = read(&format!(
+            r#"{{"version":"https://jsonfeed.org/version/1.1","title":"T","items":[{},{broken},{},{}]}} junk {{"#,
+            item(1),
+            item(3),
+            item(4)
+        ));
+        let ids: Vec<_> = feed.entries.iter().filter_map(|entry| entry.guid.as_deref()).collect();
+        assert_eq!(ids, ["1", "2", "3", "4"], "{broken}");
+        assert_eq!(feed.title.as_deref(), Some("T"), "{broken}");
+    }
+}
+
+#[test]
 fn json_values_that_serde_refuses_are_read() {
     let feed = read_bytes(
         br#"{"version":"https://jsonfeed.org/version/1","items":[{"id":123456789012345678901,"title":"a \ud83d b"},{"id":123456789012345678902}]}"#,
