@@ -12,6 +12,7 @@ use serde_json::{Map, Value, value::RawValue};
 
 use super::{
     Error, Limits, dates::raw_date, entries::Sorter, head::one_line, links, loose_json, persons,
+    text::with_line_feeds,
 };
 use crate::model::{Entry, Markup, ParsedFeed, RawText};
 
@@ -197,7 +198,7 @@ fn string(raw: Raw<'_>) -> Option<String> {
 
 fn text_of(value: &Value) -> Option<String> {
     let text = match value {
-        Value::String(text) => text.trim().to_owned(),
+        Value::String(text) => with_line_feeds(text.trim().to_owned()),
         Value::Number(number) => number.to_string(),
         _ => return None,
     };

@@ -144,6 +144,45 @@ fn numeric(bytes: &[u8], text: &mut String) -> Option<usize> {
     Some(start + length + usize::from(is_closed))
 }
 
+/// `text` without the brackets of a CDATA section that was escaped, or put into another one.
+pub(super) fn without_sections(text: String) -> String {
+    const OPENER: &str = "<![CDATA[";
+    if memchr::memmem::find(text.as_bytes(), OPENER.as_bytes()).is_none() {
+        return text;
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut depth = 0usize;
+    let mut rest = text.as_str();
+    while let Some(at) = memchr::memchr2(b'<', b']', rest.as_bytes()) {
+        plain.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(inside) = rest.strip_prefix(OPENER) {
+            depth += 1;
+            rest = inside;
+        } else if let Some(after) = rest.strip_prefix("]]>").filter(|_| depth > 0) {
+            depth -= 1;
+            rest = after;
+        } else {
+            plain.push_str(&rest[..1]);
+            rest = &rest[1..];
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// `text` with a line feed for each carriage return that stands alone, as XML asks of its readers.
+pub(super) fn with_line_feeds(text: String) -> String {
+    let bytes = text.as_bytes();
+    let is_alone =
+        |at: usize| bytes.get(at + 1) != Some(&b'\n') && (at == 0 || bytes[at - 1] != b'\n');
+    if !memchr::memchr_iter(b'\r', bytes).any(is_alone) {
+        return text;
+    }
+    let fed = text.char_indices().map(|(at, c)| if c == '\r' && is_alone(at) { '\n' } else { c });
+    fed.collect()
+}
+
 fn named(name: &str) -> Option<char> {
     static NAMED: OnceLock<HashMap<&'static str, char>> = OnceLock::new();
     let named = NAMED.get_or_init(|| {
@@ -189,6 +228,18 @@ mod tests {
             ("?a=1&copy=2&lt=3", "?a=1&copy=2&lt=3"),
         ] {
             assert_eq!(decode(raw, &none), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn sections_in_texts_lose_their_brackets() {
+        for (text, expected) in [
+            ("<![CDATA[a <b>]]>", "a <b>"),
+            ("<![CDATA[<![CDATA[a]]>]]> b", "a b"),
+            ("a ]]> b <![CDATA[c", "a ]]> b c"),
+            ("a[b[0]]>1 < 2", "a[b[0]]>1 < 2"),
+        ] {
+            assert_eq!(without_sections(text.to_owned()), expected, "{text}");
         }
     }
 

@@ -7,7 +7,7 @@
 use super::{
     names::{Bindings, Ns, split_name},
     scan::{self, Mark, Scanner, Span},
-    text::{Entities, MAX_ATTRIBUTES, attribute, decode},
+    text::{Entities, MAX_ATTRIBUTES, attribute, decode, with_line_feeds, without_sections},
 };
 
 /// Elements nested deeper than this are read as if they stood at this depth.
@@ -274,6 +274,13 @@ impl<'a> Tree<'a> {
 
     /// All text inside, references resolved, trimmed.
     pub(super) fn plain_text(&self, node: usize) -> String {
+        let text = self.joined_text(node);
+        // Elsewhere a text may speak of sections.
+        let text = if text.starts_with("<![CDATA[") { without_sections(text) } else { text };
+        trimmed(with_line_feeds(text))
+    }
+
+    fn joined_text(&self, node: usize) -> String {
         let (first, end) = (node + 1, self.nodes[node].end as usize);
         if first + 1 == end && self.nodes[first].kind != Kind::Element {
             let only = &self.nodes[first];
@@ -291,13 +298,13 @@ impl<'a> Tree<'a> {
                 Kind::Element => {}
             }
         }
-        text.trim().to_owned()
+        trimmed(text)
     }
 
     /// The content as HTML: escaped markup unescaped; markup that stands there as elements as written.
     pub(super) fn html(&self, node: usize) -> String {
         if !self.has_elements(node) {
-            return self.plain_text(node);
+            return without_sections(self.plain_text(node));
         }
         let mut html = String::with_capacity(
             (self.nodes[node].inner.end - self.nodes[node].inner.start) as usize,
@@ -306,7 +313,7 @@ impl<'a> Tree<'a> {
         if has_prefixes {
             html = without_end_tag_prefixes(&html);
         }
-        html.trim().to_owned()
+        trimmed(with_line_feeds(without_sections(html)))
     }
 
     /// Copies the source between the marks that have to change: CDATA brackets go, prefixes of tags go.
@@ -335,6 +342,11 @@ impl<'a> Tree<'a> {
         html.push_str(self.text.get(copied..inner.end()).unwrap_or(""));
         has_prefixes
     }
+}
+
+fn trimmed(text: String) -> String {
+    let trimmed = text.trim();
+    if trimmed.len() == text.len() { text } else { trimmed.to_owned() }
 }
 
 /// `</h:p>` becomes `</p>`.
@@ -459,6 +471,11 @@ mod tests {
             ("<d>a<![CDATA[<i>]]>b</d>", "a<i>b"),
             ("<d>a &amp; <b>b</b> <![CDATA[<i>c</i>]]> d</d>", "a &amp; <b>b</b> <i>c</i> d"),
             ("<d><h:p>x<h:br/></h:p></d>", "<p>x<br/></p>"),
+            ("<d>&lt;![CDATA[&lt;p>a]]&gt;</d>", "<p>a"),
+            ("<d>a &lt;![CDATA[b]]> c</d>", "a b c"),
+            ("<d><![CDATA[<![CDATA[a]]>]]></d>", "a"),
+            ("<d>a\rb &amp; c&#13;d\r\ne</d>", "a\nb & c\nd\r\ne"),
+            ("<d>a\r<br/></d>", "a\n<br/>"),
         ] {
             assert_eq!(with_tree(text, |tree| tree.html(1)), expected, "{text}");
         }
