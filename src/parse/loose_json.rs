@@ -40,7 +40,7 @@ pub(super) fn read_feed(text: &str) -> Value {
 }
 
 /// An object with one of these is an item.
-const ITEM_KEYS: [&str; 5] = ["id", "url", "title", "content_html", "content_text"];
+pub(super) const ITEM_KEYS: [&str; 5] = ["id", "url", "title", "content_html", "content_text"];
 
 /// What a value is part of.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -109,6 +109,12 @@ fn texts_keep_what_their_type_says() {
         ),
         (atom("<title type='application/octet-stream'>YSBiIGM=</title>"), "a b c", Markup::Html),
         (atom("<title mode='base64' type='text/plain'>YSBiIGM=</title>"), "a b c", Markup::Plain),
+        (item("<title>a &lt;script> b</title>"), "a &lt;script> b", Markup::Html),
+        (
+            item("<title>&lt;Script>a&lt;/script> &lt;titled> &lt;style> b</title>"),
+            "<Script>a</script> <titled> &lt;style> b",
+            Markup::Html,
+        ),
     ];
     for (entry, value, markup) in cases {
         assert_eq!(entry.title, Some(RawText { value: value.to_owned(), markup }));
@@ -120,6 +126,9 @@ fn texts_keep_what_their_type_says() {
     assert_eq!(entry.content.unwrap().value, "<p>long</p>");
     let entry = atom("<content type='image/png'>iVBORw0KGgo=</content><summary>s</summary>");
     assert_eq!(entry.content, None);
+    let entry = atom("<content type='application/json'>{\"a\": \"b &lt; c\"}</content>");
+    let value = "{\"a\": \"b < c\"}".to_owned();
+    assert_eq!(entry.content, Some(RawText { value, markup: Markup::Plain }));
 }
 
 #[test]
@@ -407,6 +416,36 @@ fn a_key_that_stands_twice_costs_no_item() {
 }
 
 #[test]
+fn json_feeds_of_odd_shapes_are_read() {
+    let one = r#"{"id":"1","title":"a","authors":"A","tags":"x, y"}"#;
+    for items in [
+        format!("[{one}]"),
+        one.to_owned(),
+        format!(r#"{{"0":{one}}}"#),
+        format!(r#"{{"item":[{one}]}}"#),
+        r#"[{"id":["1"],"title":{"rendered":"a"},"author":["A"],"tags":[{"name":"x"},"y"]}]"#
+            .into(),
+    ] {
+        let feed = read(&format!(r#"{{"hubs":["https://h.example/"],"items":{items}}}"#));
+        assert_eq!(feed.entries.len(), 1, "{items}");
+        assert_eq!(feed.entries[0].guid.as_deref(), Some("1"), "{items}");
+        assert_eq!(feed.entries[0].title.as_ref().unwrap().value, "a", "{items}");
+        assert_eq!(feed.entries[0].authors, ["A"], "{items}");
+        assert_eq!(feed.entries[0].tags, ["x", "y"], "{items}");
+        assert_eq!(feed.hubs, ["https://h.example/"]);
+    }
+    let feed = read(r#"{"items":{"a":{"id":"1"},"b":{"id":"2"}}}"#);
+    assert_eq!(feed.entries.len(), 2);
+    for items in ["null", "[]", "{}"] {
+        let text = format!(r#"{{"version":"https://jsonfeed.org/version/1","items":{items}}}"#);
+        assert!(read(&text).entries.is_empty());
+    }
+    let many: String = (0..60_000).map(|number| format!(r#""{number}":0,"#)).collect();
+    let error = read_bytes(format!(r#"{{"items":{{{many}"x":0}}}}"#).as_bytes()).unwrap_err();
+    assert_eq!(error.kind(), "too_many_entries");
+}
+
+#[test]
 fn a_broken_json_item_costs_no_other() {
     let item = |number: usize| {
         format!(
@@ -488,6 +527,11 @@ fn lists_do_not_grow_with_the_hostility_of_a_document() {
     let entry = many("<enclosure url='a'/><link rel='via' href='b'/>");
     assert!(entry.extras["enclosures"].as_array().unwrap().len() <= 64);
     assert!(many("<media:content url='a'/>").extras.len() <= 1);
+    let files = "<link rel='enclosure' href='/f'/>".repeat(100);
+    assert_eq!(
+        atom(&format!("{files}<link href='/page'/>")).url.as_deref(),
+        Some("https://example.com/page")
+    );
     let base = format!("https://example.com/{}/", "x".repeat(100_000));
     let feed = read(&format!(
         "<rss xml:base='{base}'><channel><item><link>a</link></item></channel></rss>"

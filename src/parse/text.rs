@@ -121,9 +121,31 @@ fn reference(rest: &str, entities: &Entities, text: &mut String) -> Option<usize
     Some(consumed)
 }
 
-/// `&#8217;`, `&#x2019;`; numbers 128 to 159 mean what windows-1252 has there.
+/// `&#8217;`, `&#x2019;`; numbers 128 to 159 mean what windows-1252 has there, and two that are halves of a
+/// UTF-16 pair their character.
 fn numeric(bytes: &[u8], text: &mut String) -> Option<usize> {
-    let is_hex = matches!(bytes.get(2), Some(b'x' | b'X'));
+    let (code, length) = number(bytes)?;
+    let (character, length) = match code {
+        0x80..=0x9f => {
+            let byte = [code as u8];
+            let decoded = encoding_rs::WINDOWS_1252.decode_without_bom_handling(&byte).0;
+            (decoded.chars().next()?, length)
+        }
+        0..=8 | 11 | 12 | 14..=31 => (char::REPLACEMENT_CHARACTER, length),
+        0xd800..0xdc00 => {
+            let (low, low_length) = number(&bytes[length..])?;
+            let units = [code as u16, u16::try_from(low).ok()?];
+            (char::decode_utf16(units).next()?.ok()?, length + low_length)
+        }
+        _ => (char::from_u32(code)?, length),
+    };
+    text.push(character);
+    Some(length)
+}
+
+/// The number of the reference that `bytes` begin with, and its length.
+fn number(bytes: &[u8]) -> Option<(u32, usize)> {
+    let is_hex = matches!(bytes.strip_prefix(b"&#")?.first(), Some(b'x' | b'X'));
     let start = if is_hex { 3 } else { 2 };
     let window = bytes.get(start..)?;
     let window = &window[..window.len().min(8)];
@@ -131,17 +153,8 @@ fn numeric(bytes: &[u8], text: &mut String) -> Option<usize> {
     let length = window.iter().position(|b| !is_digit(b)).unwrap_or(window.len());
     let digits = std::str::from_utf8(&window[..length]).ok()?;
     let code = u32::from_str_radix(digits, if is_hex { 16 } else { 10 }).ok()?;
-    let character = match code {
-        0x80..=0x9f => {
-            let byte = [code as u8];
-            encoding_rs::WINDOWS_1252.decode_without_bom_handling(&byte).0.chars().next()?
-        }
-        0..=8 | 11 | 12 | 14..=31 => char::REPLACEMENT_CHARACTER,
-        _ => char::from_u32(code)?,
-    };
-    text.push(character);
     let is_closed = bytes.get(start + length) == Some(&b';');
-    Some(start + length + usize::from(is_closed))
+    Some((code, start + length + usize::from(is_closed)))
 }
 
 /// `text` without the brackets of a CDATA section that was escaped, or put into another one.
@@ -169,6 +182,42 @@ pub(super) fn without_sections(text: String) -> String {
     }
     plain.push_str(rest);
     plain
+}
+
+/// Elements whose content is no markup.
+const RAW_ELEMENTS: [&[u8]; 4] = [b"script", b"style", b"textarea", b"title"];
+
+/// `html` with `<script>` and its like as words where they never end: they are what it speaks of, and what
+/// follows is no code.
+pub(super) fn with_endless_elements_as_words(html: String) -> String {
+    let bytes = html.as_bytes();
+    let mut has_end = [false; RAW_ELEMENTS.len()];
+    let mut words = Vec::new();
+    for at in memchr::memrchr_iter(b'<', bytes) {
+        let tag = &bytes[at + 1..];
+        let (name, is_end) = tag.strip_prefix(b"/").map_or((tag, false), |name| (name, true));
+        let raw = RAW_ELEMENTS.iter().position(|raw| starts_with_ignore_case(name, raw));
+        let Some(raw) = raw else { continue };
+        if name.get(RAW_ELEMENTS[raw].len()).is_some_and(u8::is_ascii_alphanumeric) {
+            continue;
+        }
+        has_end[raw] |= is_end;
+        if !has_end[raw] {
+            words.push(at);
+        }
+    }
+    if words.is_empty() {
+        return html;
+    }
+    let mut text = String::with_capacity(html.len() + 3 * words.len());
+    let mut copied = 0;
+    for at in words.into_iter().rev() {
+        text.push_str(&html[copied..at]);
+        text.push_str("&lt;");
+        copied = at + 1;
+    }
+    text.push_str(&html[copied..]);
+    text
 }
 
 /// `text` with a line feed for each carriage return that stands alone, as XML asks of its readers.
@@ -224,6 +273,10 @@ mod tests {
             ("&eacute;&Eacute;&nbsp;", "éÉ\u{a0}"),
             ("&#8217;&#x2019;&#146;", "’’’"),
             ("&#0;&#xD800;", "\u{fffd}&#xD800;"),
+            (
+                "&#55357;&#56832; &#xD83D;&#xDE00 &#55357;x &#55357;&#55357;&#56832;",
+                "😀 😀 &#55357;x &#55357;😀",
+            ),
             ("&lt p&gt", "< p>"),
             ("?a=1&copy=2&lt=3", "?a=1&copy=2&lt=3"),
         ] {
