@@ -162,7 +162,7 @@ fn is_mostly_utf8(bytes: &[u8]) -> bool {
                 }
             }
             Piece::Pair(_) => proofs += 1,
-            Piece::Stray(_) => strays += 1,
+            Piece::CutOff | Piece::Stray(_) => strays += 1,
         }
     }
     proofs + others > 0 && 2 * proofs + others >= 2 * strays
@@ -173,8 +173,10 @@ enum Piece<'a> {
     Valid(&'a str),
     /// A character written as two surrogates of three bytes each (CESU-8).
     Pair(char),
-    /// A byte that means nothing, or the beginning of a character that is cut off.
-    Stray(&'a [u8]),
+    /// The beginning of a character.
+    CutOff,
+    /// A byte of some other charset.
+    Stray(u8),
 }
 
 fn pieces(bytes: &[u8]) -> impl Iterator<Item = Piece<'_>> {
@@ -188,7 +190,14 @@ fn pieces(bytes: &[u8]) -> impl Iterator<Item = Piece<'_>> {
         let (valid, invalid) = (chunk.valid(), chunk.invalid());
         if valid.is_empty() {
             rest = &rest[invalid.len()..];
-            return Some(Piece::Stray(invalid));
+            return Some(match (invalid, rest.first()) {
+                // `Ã` and `Â` stand before other letters: `NÃO`.
+                ([lead @ (0xc2 | 0xc3)], Some(next)) if next.is_ascii_alphabetic() => {
+                    Piece::Stray(*lead)
+                }
+                ([0xc2 | 0xc3], _) | ([_, _, ..], _) => Piece::CutOff,
+                _ => Piece::Stray(invalid[0]),
+            });
         }
         rest = &rest[valid.len()..];
         Some(Piece::Valid(valid))
@@ -214,10 +223,10 @@ fn repair_utf8(bytes: &[u8]) -> String {
         match piece {
             Piece::Valid(valid) => text.push_str(valid),
             Piece::Pair(character) => text.push(character),
-            Piece::Stray(byte @ [_]) => {
-                text.push_str(&WINDOWS_1252.decode_without_bom_handling(byte).0);
+            Piece::CutOff => text.push(char::REPLACEMENT_CHARACTER),
+            Piece::Stray(byte) => {
+                text.push_str(&WINDOWS_1252.decode_without_bom_handling(&[byte]).0);
             }
-            Piece::Stray(_) => text.push(char::REPLACEMENT_CHARACTER),
         }
     }
     text
@@ -319,6 +328,8 @@ mod tests {
             (b"<a>it\xe2\x80\x99s na\xefve".as_slice(), "<a>it’s naïve"),
             (b"<a>caf\xc3\xa9 cut \xe2\x80</a>", "<a>café cut \u{fffd}</a>"),
             (b"<a>\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa</a>", "<a>日本\u{fffd}</a>"),
+            (b"<a>\xe2\x80\x99 N\xc3O", "<a>’ NÃO"),
+            (b"<a>\xc3\xa9t\xc3\xa9 caf\xc3 t\xc3", "<a>été caf\u{fffd} t\u{fffd}"),
             (b"<a>\xed\xa0\xbd\xed\xb8\x80 \x93x\x94 \xe2\x80\xa6", "<a>😀 “x” …"),
             (b"<a>za\xc5\xbc\xc3\xb3\xc5\x82\xc4\x87 g\xc4\x99\xc5\x9bl\x92", "<a>zażółć gęśl’"),
             (b"<a>\xabCAF\xc9\xbb d\xe9j\xe0", "<a>«CAFÉ» déjà"),

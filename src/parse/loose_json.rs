@@ -73,13 +73,17 @@ impl<'a> Reader<'a> {
         next.map(|(byte, _)| byte)
     }
 
-    /// The key that begins with the quote at `at`, if a colon follows it.
+    /// The key that begins with the quote at `at`, if a colon and a value follow it.
     fn key_at(&self, at: usize) -> Option<&'a str> {
         let start = at + 1;
         let bytes = self.text.as_bytes().get(start..)?;
         let length = memchr::memchr(b'"', &bytes[..bytes.len().min(MAX_KEY)])?;
-        let (after, _) = self.next_after(start + length + 1, b"")?;
-        (after == b':').then(|| &self.text[start..start + length])
+        let key = &self.text[start..start + length];
+        let (_, colon) = self.next_after(start + length + 1, b"").filter(|(b, _)| *b == b':')?;
+        let is_value = self
+            .next_after(colon + 1, b"")
+            .is_none_or(|(byte, _)| byte.is_ascii_digit() || b"\"{[-,}]tfnTFN".contains(&byte));
+        (is_value && !key.contains(['{', '}', '[', ']', ',', '<', '\n'])).then_some(key)
     }
 
     /// The first key of the object whose brace stands at `at`.
@@ -129,7 +133,17 @@ impl<'a> Reader<'a> {
                     return;
                 }
                 b']' | b'{' => return,
-                b'"' => self.key(),
+                b'"' => match self.key_at(self.at) {
+                    Some(key) => {
+                        self.at += key.len() + 2;
+                        unescape(key)
+                    }
+                    // The end of a string whose sentence looked like a member.
+                    None => {
+                        self.at += 1;
+                        continue;
+                    }
+                },
                 _ => self.word().to_owned(),
             };
             let Some((b':', colon)) = self.next_after(self.at, b"") else { continue };
@@ -195,16 +209,8 @@ impl<'a> Reader<'a> {
         &rest[..length]
     }
 
-    fn key(&mut self) -> String {
-        self.quoted(|_, _| true)
-    }
-
+    /// A string to the first quote that can be its end, else to the end of the text.
     fn string(&mut self, inside: Inside) -> String {
-        self.quoted(|reader, quote| reader.is_end(quote, inside))
-    }
-
-    /// A string that ends with the first quote that `is_end` takes for its end, else with the text.
-    fn quoted(&mut self, is_end: impl Fn(&Self, usize) -> bool) -> String {
         let start = self.at + 1;
         let bytes = self.text.as_bytes();
         let mut end = start;
@@ -212,7 +218,7 @@ impl<'a> Reader<'a> {
             end += found;
             if bytes[end] == b'\\' {
                 end += 2;
-            } else if is_end(self, end) {
+            } else if self.is_end(end, inside) {
                 self.at = end + 1;
                 return unescape(&self.text[start..end]);
             } else {

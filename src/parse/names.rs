@@ -24,6 +24,7 @@ pub(super) enum Ns {
     Wfw,
     Slash,
     Thr,
+    FeedSync,
     Xhtml,
     Xml,
     /// Anything else.
@@ -47,6 +48,7 @@ impl Ns {
             "wfw" => Self::Wfw,
             "slash" => Self::Slash,
             "thr" => Self::Thr,
+            "feedsync" => Self::FeedSync,
             "xhtml" => Self::Xhtml,
             "xml" => Self::Xml,
             _ => Self::Other,

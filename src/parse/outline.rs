@@ -99,7 +99,8 @@ struct OpenEntry<'a> {
 /// An element that is open inside an entry.
 struct OpenElement<'a> {
     name: &'a str,
-    is_foreign: bool,
+    /// Whether it is FeedSync's, which keeps conflicting versions of an entry in it.
+    keeps_versions: bool,
     is_entry: bool,
     /// How many entries had begun inside the entry when it began.
     inside_before: usize,
@@ -111,7 +112,7 @@ struct InnerEntry {
     end: Option<usize>,
     /// Whether an element around it has ended, or it is empty: then it is part of the outer one.
     is_settled: bool,
-    /// Whether it counts as an entry even so (FeedSync keeps conflicting versions in elements of its own).
+    /// Whether it counts as an entry even so: another version, or an empty one.
     is_listed: bool,
 }
 
@@ -141,9 +142,9 @@ impl<'a> OpenEntry<'a> {
 
     fn open_element(&mut self, name: &'a str, bindings: &Bindings, is_entry: bool) {
         let (prefix, _) = split_name(name);
-        let is_foreign = !prefix.is_empty() && bindings.resolve(prefix) == Ns::Other;
+        let keeps_versions = bindings.resolve(prefix) == Ns::FeedSync;
         let inside_before = self.inside.len();
-        self.elements.push(OpenElement { name, is_foreign, is_entry, inside_before });
+        self.elements.push(OpenElement { name, keeps_versions, is_entry, inside_before });
     }
 
     /// The innermost open element of that name, not beyond an entry that is open: its own end comes first.
@@ -225,7 +226,7 @@ impl<'a> Finder<'a> {
         if !is_empty && (is_direct || entry.elements.len() >= MAX_DEPTH) {
             return false;
         }
-        let is_foreign = entry.elements.iter().any(|element| element.is_foreign);
+        let is_version = entry.elements.iter().any(|element| element.keeps_versions);
         entry.checked_to = end;
         if !is_empty {
             entry.open_element(name, &self.outline.bindings, true);
@@ -234,7 +235,7 @@ impl<'a> Finder<'a> {
             start,
             end: is_empty.then_some(end),
             is_settled: is_empty,
-            is_listed: is_foreign || is_direct,
+            is_listed: is_version || is_direct,
         });
         true
     }
@@ -499,8 +500,12 @@ mod tests {
             ("<rss><channel><item><a></channel></rss>", vec!["<item><a>"]),
             ("<rss><title>x</title><title>a</title></item></rss>", vec!["<title>a</title></item>"]),
             (
+                "<rss><item><a/><sx:y><item>b</item></sx:y></item>",
+                vec!["<item><a/><sx:y><item>b</item></sx:y></item>", "<item>b</item>"],
+            ),
+            (
                 "<rss><item><a/><x:y><item>b</item></x:y></item>",
-                vec!["<item><a/><x:y><item>b</item></x:y></item>", "<item>b</item>"],
+                vec!["<item><a/><x:y><item>b</item></x:y></item>"],
             ),
             ("<rss><item><![CDATA[<item>]]></item>", vec!["<item><![CDATA[<item>]]></item>"]),
             (

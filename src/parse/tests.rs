@@ -349,7 +349,7 @@ fn nested_entries_take_linear_time() {
         "<item><x:y>".to_owned() + &"<item><a/>".repeat(20_000),
         "<q:item xmlns:q='http://purl.org/rss/1.0/'><t/>".repeat(10_000),
         "<item><a>".repeat(20_000),
-        "<item><x:y>".repeat(20_000) + &"</x:y></item>".repeat(20_000),
+        "<item><sx:y>".repeat(20_000) + &"</sx:y></item>".repeat(20_000),
         "<item><a>".to_owned() + &"<b><item/></b>".repeat(20_000),
         "<item>".to_owned() + &"<a></channel></a></x:item><channel></channel>".repeat(20_000),
     ] {
@@ -456,6 +456,8 @@ fn a_broken_json_item_costs_no_other() {
     for (from, to) in [
         ("Title 2", r#"He said "hello", and "went""#),
         (r#"\"a\""#, r#""a""#),
+        (r#"\"a\">Text"#, r#""a" b="c">So "x", "y": z, "t": true"#),
+        (r#"\"a\""#, r#"'{"a":"b","c":{"d":1}}'"#),
         (r#""2","#, r#""2" "#),
         (r#""2","#, r#""2""#),
         (r#"}]"#, r#"}}]"#),
