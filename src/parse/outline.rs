@@ -223,8 +223,12 @@ impl<'a> Finder<'a> {
         entry.look_at(self.text, &self.outline.bindings, start);
         let is_direct = entry.elements.last().is_none_or(|element| element.is_entry);
         // An empty one ends nothing; whoever counts entries counts it.
-        if !is_empty && (is_direct || entry.elements.len() >= MAX_DEPTH) {
+        let is_full = entry.inside.len() > self.limits.max_entries;
+        if !is_empty && (is_direct || is_full || entry.elements.len() >= MAX_DEPTH) {
             return false;
+        }
+        if is_full {
+            return true;
         }
         let is_version = entry.elements.iter().any(|element| element.keeps_versions);
         entry.checked_to = end;

@@ -54,7 +54,6 @@ pub(super) struct Scanner<'a> {
     comment_end: NextFound,
     instruction_end: NextFound,
     feed_tag: NextFound,
-    last_section_end: usize,
     cdata_openers: Openers,
     comment_openers: Openers,
     /// A DTD stands before the root, else a `[` in an entry would swallow the next ones.
@@ -102,7 +101,6 @@ impl<'a> Scanner<'a> {
             comment_end: found,
             instruction_end: found,
             feed_tag: found,
-            last_section_end: usize::MAX,
             cdata_openers: Openers::default(),
             comment_openers: Openers::default(),
             may_have_doctype: start == 0,
@@ -138,10 +136,7 @@ impl<'a> Scanner<'a> {
         if starts_with_ignore_case(rest, CDATA) {
             let inner = start + CDATA.len();
             return match self.section_end(inner, CDATA, b"]]>") {
-                Some(end) => {
-                    self.last_section_end = end + 3;
-                    (Mark::CData { inner: Span::new(inner, end) }, end + 3)
-                }
+                Some(end) => (Mark::CData { inner: Span::new(inner, end) }, end + 3),
                 // Without its end, what follows is read as markup: the entry keeps its text and the next
                 // entries are seen.
                 None => (Mark::Skip, inner),
@@ -169,9 +164,8 @@ impl<'a> Scanner<'a> {
         let end = end?;
         let (tag, searched_tags) = self.feed_tag.after(self.text, inner, find_feed_tag);
         self.searched += searched + searched_tags;
-        // What goes on where another section ends was divided on purpose: `]]]]><![CDATA[>`.
-        let is_divided = self.last_section_end == inner - opener.len()
-            || self.text[end + terminator.len()..].starts_with("<![CDATA[");
+        let is_divided = is_division(self.text, inner - opener.len())
+            || is_division(self.text, end + terminator.len());
         if is_divided || tag.is_none_or(|tag| tag >= end) {
             return Some(end);
         }
@@ -268,6 +262,15 @@ impl<'a> Scanner<'a> {
         let found = at + 1 + memchr2(quote, b'<', &bytes[at + 1..])?;
         (bytes[found] == quote).then_some(found + 1)
     }
+}
+
+/// Whether a section was divided at `at` on purpose, so that `]]>` can stand in it: `]]]]><![CDATA[>`.
+fn is_division(text: &str, at: usize) -> bool {
+    let (before, after) = (&text[..at], text[at..].strip_prefix("<![CDATA["));
+    after.is_some_and(|after| {
+        before.ends_with("]]]]>") && after.starts_with('>')
+            || before.ends_with("]]]>") && after.starts_with("]>")
+    })
 }
 
 /// The openers before one terminator that it does not end.

@@ -323,6 +323,8 @@ fn hostile_documents_are_refused_or_bounded() {
     assert_eq!(read_bytes(million.as_bytes()).unwrap_err().kind(), "too_many_entries");
     let million = format!("{{\"items\":[{}0]}}", "0,".repeat(1_000_000));
     assert_eq!(read_bytes(million.as_bytes()).unwrap_err().kind(), "too_many_entries");
+    let inside = format!("<rss><channel><item><a>{}", "<item/>".repeat(1_000_000));
+    assert_eq!(read_bytes(inside.as_bytes()).unwrap_err().kind(), "too_many_entries");
     let tags = format!("<rss><channel>{}</channel></rss>", "<a>".repeat(2_100_000));
     assert_eq!(read_bytes(tags.as_bytes()).unwrap_err().kind(), "too_many_nodes");
 
