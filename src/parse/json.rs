@@ -42,7 +42,7 @@ struct Top<'a> {
     authors: Raw<'a>,
     #[serde(borrow)]
     author: Raw<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     items: Raw<'a>,
 }
 
@@ -85,6 +85,11 @@ struct Item<'a> {
 
 type Raw<'a> = Option<&'a RawValue>;
 
+/// A member that is there, be it `null`: an empty list, as some serializers write it.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Raw<'de>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
 /// Parses JSON Feed text.
 ///
 /// # Errors
@@ -105,15 +110,8 @@ pub(super) fn parse(
             serde_json::from_str(&repaired).map_err(|_| not_a_feed())?
         }
     };
-    let items = match top.items {
-        Some(items) => list(items, limits.max_entries)?,
-        // Nothing is listed, or `null`.
-        None if string(top.version).is_some_and(|version| version.contains("jsonfeed.org")) => {
-            Vec::new()
-        }
-        None => return Err(not_a_feed()),
-    };
-    for item in items {
+    let items = top.items.ok_or_else(not_a_feed)?;
+    for item in list(items, limits.max_entries)? {
         if let Some(raw_hash) = sorter.unknown(item.get()) {
             let entry = match serde_json::from_str(item.get()) {
                 Ok(item) => Some(map_item(&item, raw_hash, &sorter)),
@@ -177,6 +175,10 @@ impl<'de> Visitor<'de> for Upto {
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a list of items")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Listed::Elements(Vec::new()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {

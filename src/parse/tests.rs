@@ -442,6 +442,8 @@ fn json_feeds_of_odd_shapes_are_read() {
         let text = format!(r#"{{"version":"https://jsonfeed.org/version/1","items":{items}}}"#);
         assert!(read(&text).entries.is_empty());
     }
+    let error = read_bytes(br#"{"version":"https://jsonfeed.org/version/1"}"#).unwrap_err();
+    assert_eq!(error.kind(), "not_a_feed");
     let many: String = (0..60_000).map(|number| format!(r#""{number}":0,"#)).collect();
     let error = read_bytes(format!(r#"{{"items":{{{many}"x":0}}}}"#).as_bytes()).unwrap_err();
     assert_eq!(error.kind(), "too_many_entries");
