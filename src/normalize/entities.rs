@@ -63,6 +63,29 @@ fn read_once(bytes: &[u8]) -> Option<Reference> {
 }
 
 fn read_number(bytes: &[u8]) -> Option<Reference> {
+    let (number, length) = number(bytes)?;
+    let pair =
+        (0xd800..0xdc00).contains(&number).then(|| low_surrogate(&bytes[length..])).flatten();
+    if let Some((low, low_length)) = pair
+        && let Some(Ok(character)) = char::decode_utf16([number as u16, low]).next()
+    {
+        return Some(Reference { value: [character, '\0'], length: length + low_length });
+    }
+    Some(Reference { value: [from_number(number), '\0'], length })
+}
+
+/// The other half of a character that was written as two references, `&#55357;&#56832;`.
+fn low_surrogate(bytes: &[u8]) -> Option<(u16, usize)> {
+    let mut rest = bytes.strip_prefix(b"&")?;
+    while let Some(escaped) = rest.strip_prefix(b"amp;") {
+        rest = escaped;
+    }
+    let (low, length) = number(rest.starts_with(b"#").then_some(rest)?)?;
+    Some((u16::try_from(low).ok()?, bytes.len() - rest.len() + length))
+}
+
+/// The number behind `#` and its length.
+fn number(bytes: &[u8]) -> Option<(u32, usize)> {
     let hexadecimal = matches!(bytes.get(1), Some(b'x' | b'X'));
     let (radix, start) = if hexadecimal { (16, 2) } else { (10, 1) };
     let digits = bytes[start..].iter().take_while(|b| char::from(**b).is_digit(radix)).count();
@@ -72,8 +95,7 @@ fn read_number(bytes: &[u8]) -> Option<Reference> {
     let end = start + digits;
     let text = std::str::from_utf8(&bytes[start..end]).ok()?;
     let number = u32::from_str_radix(text, radix).unwrap_or(u32::MAX);
-    let length = end + usize::from(bytes.get(end) == Some(&b';'));
-    Some(Reference { value: [from_number(number), '\0'], length })
+    Some((number, end + usize::from(bytes.get(end) == Some(&b';'))))
 }
 
 fn from_number(number: u32) -> char {
@@ -136,6 +158,9 @@ mod tests {
             ("&amp;", '&', 5),
             ("&amp;T", '&', 5),
             ("&#0;", '\u{fffd}', 4),
+            ("&#55357;&#56832; ", '😀', 16),
+            ("&amp;#xD83D;&amp;#xDE00;", '😀', 24),
+            ("&#55357;&#55357;", '\u{fffd}', 8),
             ("&#99999999999999999999;", '\u{fffd}', 23),
         ] {
             let found = read(text).unwrap_or_else(|| panic!("{text}"));

@@ -2,8 +2,8 @@
 //!
 //! In: the body and the Content-Type header. Out: UTF-8 text and the name of the charset. Promises: no bytes
 //! are refused; text is never mojibake where the bytes themselves prove the charset. What proves more comes
-//! first: byte order mark, the zero bytes of UTF-16/32, valid non-ASCII UTF-8, then what header and
-//! declaration claim if the bytes bear it out, then UTF-8 with stray bytes, and last a guess.
+//! first: the zero bytes of UTF-16/32, a byte order mark that the bytes do not belie, valid UTF-8, UTF-8 with
+//! stray bytes, then what header and declaration claim if the bytes bear it out, and last a guess.
 
 use std::borrow::Cow;
 
@@ -29,7 +29,8 @@ pub(super) struct Decoded<'a> {
 
 /// Decodes `bytes`; total.
 pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Decoded<'a> {
-    if let Some(decoded) = by_unit_width(bytes) {
+    let (mark, bytes) = byte_order_mark(bytes);
+    if let Some(decoded) = by_unit_width(bytes, mark) {
         return decoded;
     }
     let escapes = memchr::memchr(0x1b, bytes).is_some();
@@ -37,41 +38,54 @@ pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Decoded
         // Text of another charset that is valid UTF-8 by chance hardly exists; a wrong label is common.
         return Decoded { text: Cow::Borrowed(text), charset: "UTF-8", damaged: false };
     }
-    let claims = [header_charset(content_type), declared_charset(bytes)].into_iter().flatten();
-    let claims: Vec<&'static Encoding> = claims.filter_map(Encoding::for_label).collect();
-    if let Some(decoded) = by_claim(bytes, &claims) {
-        return decoded;
-    }
     if is_mostly_utf8(bytes) {
         return Decoded { text: Cow::Owned(repair_utf8(bytes)), charset: "UTF-8", damaged: true };
     }
-    by_guess(bytes)
+    let claims = [header_charset(content_type), declared_charset(bytes)].into_iter().flatten();
+    let claims: Vec<&'static Encoding> = claims.filter_map(Encoding::for_label).collect();
+    by_claim(bytes, &claims).unwrap_or_else(|| by_guess(bytes))
 }
 
-/// Byte order marks, and the pattern of zero bytes that UTF-16 and UTF-32 leave around the first `<` or `{`.
-fn by_unit_width(bytes: &[u8]) -> Option<Decoded<'_>> {
-    let utf32 = |bytes, big_endian| Some(utf32(bytes, big_endian));
+/// What a byte order mark says of the units after it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Byte,
+    Utf16(&'static Encoding),
+    Utf32 { big_endian: bool },
+}
+
+/// The byte order mark, and what follows it.
+fn byte_order_mark(bytes: &[u8]) -> (Unit, &[u8]) {
     match bytes {
-        [0xef, 0xbb, 0xbf, rest @ ..] if std::str::from_utf8(rest).is_ok() => {
-            Some(whole(rest, UTF_8))
-        }
-        [0xef, 0xbb, 0xbf, rest @ ..] if is_mostly_utf8(rest) => {
-            Some(Decoded { text: Cow::Owned(repair_utf8(rest)), charset: "UTF-8", damaged: true })
-        }
-        [0, 0, 0xfe, 0xff, rest @ ..] => utf32(rest, true),
-        [0xff, 0xfe, 0, 0, rest @ ..] => utf32(rest, false),
-        [0xfe, 0xff, rest @ ..] => Some(whole(rest, UTF_16BE)),
-        [0xff, 0xfe, rest @ ..] => Some(whole(rest, UTF_16LE)),
-        [0, 0, 0, b'<' | b'{', ..] => utf32(bytes, true),
-        [b'<' | b'{', 0, 0, 0, ..] => utf32(bytes, false),
-        [0, b'<' | b'{', 0, ..] => Some(whole(bytes, UTF_16BE)),
-        [b'<' | b'{', 0, _, 0, ..] => Some(whole(bytes, UTF_16LE)),
+        [0xef, 0xbb, 0xbf, rest @ ..] => (Unit::Byte, rest),
+        [0, 0, 0xfe, 0xff, rest @ ..] => (Unit::Utf32 { big_endian: true }, rest),
+        [0xff, 0xfe, 0, 0, rest @ ..] => (Unit::Utf32 { big_endian: false }, rest),
+        [0xfe, 0xff, rest @ ..] => (Unit::Utf16(UTF_16BE), rest),
+        [0xff, 0xfe, rest @ ..] => (Unit::Utf16(UTF_16LE), rest),
+        _ => (Unit::Byte, bytes),
+    }
+}
+
+/// The pattern of zero bytes that UTF-16 and UTF-32 leave around the first `<` or `{`, else the mark; a mark
+/// before text in bytes came from elsewhere.
+fn by_unit_width(bytes: &[u8], mark: Unit) -> Option<Decoded<'_>> {
+    let unit = match bytes {
+        [0, 0, 0, b'<' | b'{', ..] => Unit::Utf32 { big_endian: true },
+        [b'<' | b'{', 0, 0, 0, ..] => Unit::Utf32 { big_endian: false },
+        [0, b'<' | b'{', 0, ..] => Unit::Utf16(UTF_16BE),
+        [b'<' | b'{', 0, _, 0, ..] => Unit::Utf16(UTF_16LE),
+        [b'<' | b'{', 1..=0x7f, ..] => Unit::Byte,
         // `<?xm` in EBCDIC: the letters stand elsewhere, so that nothing else can claim these four bytes.
         [0x4c, 0x6f, 0xa7, 0x94, ..] => {
             let text = bytes.iter().map(|&byte| char::from(EBCDIC[usize::from(byte)])).collect();
-            Some(Decoded { text: Cow::Owned(text), charset: "EBCDIC", damaged: false })
+            return Some(Decoded { text: Cow::Owned(text), charset: "EBCDIC", damaged: false });
         }
-        _ => None,
+        _ => mark,
+    };
+    match unit {
+        Unit::Byte => None,
+        Unit::Utf16(encoding) => Some(whole(bytes, encoding)),
+        Unit::Utf32 { big_endian } => Some(utf32(bytes, big_endian)),
     }
 }
 
@@ -98,10 +112,6 @@ fn by_claim<'a>(bytes: &'a [u8], claims: &[&'static Encoding]) -> Option<Decoded
         *encoding != UTF_8 && encoding.is_ascii_compatible() || encoding.name() == "ISO-2022-JP"
     };
     for encoding in claims.iter().copied().filter(usable) {
-        // A byte charset reads anything: it must not swallow UTF-8 that one stray byte spoilt.
-        if encoding.is_single_byte() && is_mostly_utf8(bytes) {
-            continue;
-        }
         let decoded = whole(bytes, encoding);
         if !decoded.damaged && !has_c1_controls(&decoded.text) {
             return Some(decoded);
@@ -130,22 +140,94 @@ fn by_guess(bytes: &[u8]) -> Decoded<'_> {
     if decoded.damaged { whole(bytes, WINDOWS_1252) } else { decoded }
 }
 
-/// Whether nearly all of the non-ASCII bytes form UTF-8: eight sequences for each byte that does not.
+/// Whether what is not ASCII was meant as UTF-8, though some of it is none.
+///
+/// In a text of another charset, bytes form a sequence by accident where a capital stands before a quote
+/// (`É»`) or a letter before two signs (`é…»`). A sequence next to another one is no such accident, nor is one
+/// that would be `Â`, `Ã` or `â` before signs: it outweighs a stray byte, and it takes two of the others.
 fn is_mostly_utf8(bytes: &[u8]) -> bool {
-    let (mut sequences, mut strays) = (0usize, 0usize);
-    for chunk in bytes.utf8_chunks() {
-        sequences += chunk.valid().bytes().filter(|byte| *byte >= 0xc0).count();
-        strays += chunk.invalid().len();
+    let (mut proofs, mut others, mut strays) = (0usize, 0usize, 0usize);
+    for piece in pieces(bytes) {
+        match piece {
+            Piece::Valid(text) => {
+                let mut is_after_sequence = false;
+                for byte in text.bytes().filter(|byte| !matches!(byte, 0x80..0xc0)) {
+                    match byte {
+                        0xc2 | 0xc3 | 0xe2 | 0xf0.. => proofs += 1,
+                        0xc4.. if is_after_sequence => proofs += 1,
+                        0xc4.. => others += 1,
+                        _ => {}
+                    }
+                    is_after_sequence = byte >= 0xc2;
+                }
+            }
+            Piece::Pair(_) => proofs += 1,
+            Piece::CutOff | Piece::Stray(_) => strays += 1,
+        }
     }
-    sequences > 0 && sequences >= strays.saturating_mul(8)
+    proofs + others > 0 && 2 * proofs + others >= 2 * strays
 }
 
-/// Keeps what is UTF-8 and reads each stray byte as windows-1252, where stray bytes come from.
+/// A piece of a text that is UTF-8 but for some bytes.
+enum Piece<'a> {
+    Valid(&'a str),
+    /// A character written as two surrogates of three bytes each (CESU-8).
+    Pair(char),
+    /// The beginning of a character.
+    CutOff,
+    /// A byte of some other charset.
+    Stray(u8),
+}
+
+fn pieces(bytes: &[u8]) -> impl Iterator<Item = Piece<'_>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if let Some(character) = surrogate_pair(rest) {
+            rest = &rest[6..];
+            return Some(Piece::Pair(character));
+        }
+        let chunk = rest.utf8_chunks().next()?;
+        let (valid, invalid) = (chunk.valid(), chunk.invalid());
+        if valid.is_empty() {
+            rest = &rest[invalid.len()..];
+            return Some(match (invalid, rest.first()) {
+                // `Ã` and `Â` stand before other letters: `NÃO`.
+                ([lead @ (0xc2 | 0xc3)], Some(next)) if next.is_ascii_alphabetic() => {
+                    Piece::Stray(*lead)
+                }
+                ([0xc2 | 0xc3], _) | ([_, _, ..], _) => Piece::CutOff,
+                _ => Piece::Stray(invalid[0]),
+            });
+        }
+        rest = &rest[valid.len()..];
+        Some(Piece::Valid(valid))
+    })
+}
+
+fn surrogate_pair(bytes: &[u8]) -> Option<char> {
+    let [0xed, high @ 0xa0..0xb0, a @ 0x80..0xc0, 0xed, low @ 0xb0..0xc0, b @ 0x80..0xc0, ..] =
+        bytes
+    else {
+        return None;
+    };
+    let unit =
+        |middle: u8, last: u8| 0xd000 | u16::from(middle & 0x3f) << 6 | u16::from(last & 0x3f);
+    char::decode_utf16([unit(*high, *a), unit(*low, *b)]).next()?.ok()
+}
+
+/// Keeps what is UTF-8 and reads each stray byte as windows-1252, where stray bytes come from. The beginning
+/// of a character is none of them.
 fn repair_utf8(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() + 16);
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.push_str(&WINDOWS_1252.decode_without_bom_handling(chunk.invalid()).0);
+    for piece in pieces(bytes) {
+        match piece {
+            Piece::Valid(valid) => text.push_str(valid),
+            Piece::Pair(character) => text.push(character),
+            Piece::CutOff => text.push(char::REPLACEMENT_CHARACTER),
+            Piece::Stray(byte) => {
+                text.push_str(&WINDOWS_1252.decode_without_bom_handling(&[byte]).0);
+            }
+        }
     }
     text
 }
@@ -238,6 +320,39 @@ mod tests {
         let decoded = decode(&bytes, None);
         assert!(decoded.damaged);
         assert!(decoded.text.ends_with("éé’"), "{}", decoded.text);
+    }
+
+    #[test]
+    fn a_few_sequences_prove_utf8_and_accidents_do_not() {
+        for (bytes, expected) in [
+            (b"<a>it\xe2\x80\x99s na\xefve".as_slice(), "<a>it’s naïve"),
+            (b"<a>caf\xc3\xa9 cut \xe2\x80</a>", "<a>café cut \u{fffd}</a>"),
+            (b"<a>\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa</a>", "<a>日本\u{fffd}</a>"),
+            (b"<a>\xe2\x80\x99 N\xc3O", "<a>’ NÃO"),
+            (b"<a>\xc3\xa9t\xc3\xa9 caf\xc3 t\xc3", "<a>été caf\u{fffd} t\u{fffd}"),
+            (b"<a>\xed\xa0\xbd\xed\xb8\x80 \x93x\x94 \xe2\x80\xa6", "<a>😀 “x” …"),
+            (b"<a>za\xc5\xbc\xc3\xb3\xc5\x82\xc4\x87 g\xc4\x99\xc5\x9bl\x92", "<a>zażółć gęśl’"),
+            (b"<a>\xabCAF\xc9\xbb d\xe9j\xe0", "<a>«CAFÉ» déjà"),
+            (b"<a>\xabr\xeav\xe9\x85\xbb", "<a>«rêvé…»"),
+        ] {
+            assert_eq!(decode(bytes, Some("text/xml; charset=iso-8859-1")).text, expected);
+        }
+    }
+
+    #[test]
+    fn a_wrong_mark_is_not_believed() {
+        let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+        for (mark, text) in [
+            (b"\xfe\xff".as_slice(), "<rss>é".as_bytes().to_vec()),
+            (b"\xff\xfe", "{\"é\"".as_bytes().to_vec()),
+            (b"\xff\xfe\0\0", "<rss>é".as_bytes().to_vec()),
+            (b"\xfe\xff", utf16("<rss>é")),
+            (b"\xef\xbb\xbf", utf16("<rss>é")),
+            (b"\xef\xbb\xbf", b"<rss>\xe9".to_vec()),
+        ] {
+            let decoded = decode(&[mark, &text].concat(), None).text.into_owned();
+            assert!(["<rss>é", "{\"é\""].contains(&decoded.as_str()), "{mark:x?}: {decoded}");
+        }
     }
 
     #[test]

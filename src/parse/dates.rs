@@ -26,6 +26,9 @@ pub(super) fn parse(raw: &str) -> Option<Timestamp> {
     if raw.bytes().all(|byte| byte.is_ascii_digit()) {
         return digits_only(raw);
     }
+    if let Some(seconds) = whole_seconds(raw) {
+        return digits_only(seconds);
+    }
     let plain = without_dots(raw);
     let tokens = tokens(&plain);
     let date = Parts::read(&tokens)?;
@@ -65,6 +68,13 @@ fn digits_only(raw: &str) -> Option<Timestamp> {
         _ => return None,
     }
     parts.instant()
+}
+
+/// `1795511700.25`: seconds or milliseconds since 1970 without their fraction.
+fn whole_seconds(raw: &str) -> Option<&str> {
+    let (whole, fraction) = raw.split_once('.')?;
+    let are_digits = whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
+    (matches!(whole.len(), 10 | 13) && are_digits).then_some(whole)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -128,12 +138,12 @@ impl Parts {
         if parts.time.is_some() {
             after = parts.take_zone(after);
         }
-        parts.take_halves(tokens);
+        parts.take_half(tokens, before_time);
         parts.date = read_date(before, after);
         parts.date.is_some().then_some(parts)
     }
 
-    /// Finds `hh:mm`, `hh:mm:ss(.fff)`, `Thhmm`, `Thhmmss`; the range of tokens it takes.
+    /// Finds `hh:mm`, `hh:mm:ss(.fff)`, `Thhmm`, `Thhmmss` and times in words; the range of tokens it takes.
     fn take_time(&mut self, tokens: &[Token<'_>]) -> Option<(usize, usize)> {
         use Token::{Mark, Number, Word};
         for (at, token) in tokens.iter().enumerate() {
@@ -166,6 +176,12 @@ impl Parts {
                     let fraction = matches!(rest, [Mark('.' | ','), Number { .. }, ..]);
                     return Some((at, at + 2 + if fraction { 2 } else { 0 }));
                 }
+                (Number { value: hour, digits: 1..=2 }, _) => {
+                    if let Some((minute, second, to)) = worded_time(tokens, at, *hour) {
+                        self.time = Some((*hour, minute, second));
+                        return Some((at, to));
+                    }
+                }
                 _ => {}
             }
         }
@@ -181,6 +197,13 @@ impl Parts {
             rest = match rest {
                 [Space | Mark('(' | ')'), tail @ ..] => tail,
                 [Word(word), tail @ ..] if half_of_day(word).is_some() => tail,
+                [Mark(sign @ ('+' | '-')), Space, Number { value, digits: 4 }, tail @ ..]
+                    if !is_year_after_dash(*sign, *value, 4) =>
+                {
+                    self.take_offset(*sign, value / 100 * 60 + value % 100);
+                    is_found = true;
+                    tail
+                }
                 [Word(word), tail @ ..] if zone(word).is_some() => {
                     if !is_found {
                         self.offset_minutes = zone(word).unwrap_or(0);
@@ -198,9 +221,7 @@ impl Parts {
                         (1 | 2, _) => (value * 60, tail),
                         _ => (value / 100 * 60 + value % 100, tail),
                     };
-                    if minutes <= 15 * 60 {
-                        self.offset_minutes = if *sign == '-' { -minutes } else { minutes };
-                    }
+                    self.take_offset(*sign, minutes);
                     is_found = true;
                     tail
                 }
@@ -209,9 +230,17 @@ impl Parts {
         }
     }
 
-    /// `AM`, `PM`, `오전`, `오후` anywhere.
-    fn take_halves(&mut self, tokens: &[Token<'_>]) {
-        self.is_afternoon = tokens.iter().rev().find_map(|token| match token {
+    fn take_offset(&mut self, sign: char, minutes: i64) {
+        if minutes <= 15 * 60 {
+            self.offset_minutes = if sign == '-' { -minutes } else { minutes };
+        }
+    }
+
+    /// `AM`, `PM`, `오전`, `오후` after the time or right before it: `am 24. November` is a day's.
+    fn take_half(&mut self, tokens: &[Token<'_>], time: usize) {
+        let before = tokens[..time].iter().rposition(|token| *token != Token::Space);
+        let near = &tokens[before.unwrap_or(0)..];
+        self.is_afternoon = near.iter().rev().find_map(|token| match token {
             Token::Word(word) => half_of_day(word),
             _ => None,
         });
@@ -248,6 +277,57 @@ fn is_year_after_dash(sign: char, value: i64, digits: usize) -> bool {
 
 fn is_time_word(token: Token<'_>) -> bool {
     matches!(token, Token::Word("T" | "t"))
+}
+
+/// Words after an hour, a minute and a second, and before a time with a dot.
+const HOUR_WORDS: [&str; 7] = ["h", "uhr", "時", "时", "点", "點", "시"];
+const MINUTE_WORDS: [&str; 5] = ["min", "mn", "m", "分", "분"];
+const SECOND_WORDS: [&str; 4] = ["s", "sec", "秒", "초"];
+const TIME_WORDS: [&str; 4] = ["kl", "klo", "ore", "um"];
+
+/// Minute and second of `10h15`, `10時15分30秒`, `10 Uhr`, `10.15 Uhr`, `kl. 10.15`, `10 am`, and the token after
+/// them; the hour is the number at `at`.
+fn worded_time(tokens: &[Token<'_>], at: usize, hour: i64) -> Option<(i64, i64, usize)> {
+    use Token::{Mark, Number, Space, Word};
+    let is_word = |at: usize, words: &[&str]| match tokens.get(at) {
+        Some(Word(word)) => words.iter().any(|known| word.eq_ignore_ascii_case(known)),
+        _ => false,
+    };
+    let after_space = |at: usize| at + usize::from(tokens.get(at) == Some(&Space));
+    let number = |at: usize| match tokens.get(at) {
+        Some(Number { value, digits: 1..=2 }) => Some(*value),
+        _ => None,
+    };
+    if let [Mark('.'), Number { value: minute, digits: 2 }, rest @ ..] = &tokens[at + 1..] {
+        let before = tokens[..at].iter().rposition(|token| !matches!(token, Space | Mark('.')));
+        let is_named = before.is_some_and(|before| is_word(before, &TIME_WORDS))
+            || is_word(after_space(at + 3), &["uhr"]);
+        let is_date = matches!(rest, [Mark('.'), Number { .. }, ..]);
+        return (is_named && !is_date).then_some((*minute, 0, at + 3));
+    }
+    let word = after_space(at + 1);
+    if !is_word(word, &HOUR_WORDS) {
+        let is_half = is_word(word, &["am", "pm"]) && (1..=12).contains(&hour);
+        return is_half.then_some((0, 0, at + 1));
+    }
+    let minute_at = after_space(word + 1);
+    let Some(minute) = number(minute_at) else { return Some((0, 0, word + 1)) };
+    let unit = after_space(minute_at + 1);
+    let has_unit = is_word(unit, &MINUTE_WORDS);
+    let is_last = match tokens.get(unit) {
+        Some(Word(word)) => zone(word).is_some(),
+        other => other.is_none(),
+    };
+    // `10 h 24 novembre`
+    if minute_at > word + 1 && !has_unit && !is_last {
+        return Some((0, 0, word + 1));
+    }
+    let second_at = after_space(unit + 1);
+    match number(second_at).filter(|_| has_unit && is_word(second_at + 1, &SECOND_WORDS)) {
+        Some(second) => Some((minute, second, second_at + 2)),
+        None if has_unit => Some((minute, 0, unit + 1)),
+        None => Some((minute, 0, minute_at + 1)),
+    }
 }
 
 fn half_of_day(word: &str) -> Option<bool> {
@@ -309,9 +389,12 @@ fn numeric_date(tokens: &[Token<'_>], numbers: &[(i64, usize, usize)]) -> Option
         _ => ' ',
     };
     match *numbers {
-        [(year, 4, at), (week, 1..=2, _), ..] if is_week(tokens.get(at + 2)) => {
+        [(year, 4, _), (week, 1..=2, at), ..] if is_week(tokens.get(at - 1)) => {
             let day = numbers.get(2).map_or(1, |number| number.0);
             week_date(year, week, day)
+        }
+        [(year, 4, _), (day, 3, at)] if is_week(tokens.get(at - 1)) => {
+            week_date(year, day / 10, day % 10)
         }
         [(year, 4, _), (month, 1..=2, _), (day, 1..=2, _), ..] => Some((year, month, day)),
         [(year, 4, _), (day, 3, _), ..] => day_of_year(year, day),
@@ -513,6 +596,28 @@ mod tests {
             ("2026-11-24 오후 10:15:00", "2026-11-24T22:15:00Z"),
             ("2026年11月24日", "2026-11-24T00:00:00Z"),
             ("Thu, 01 Jan 104 07:56:23 GMT", "2004-01-01T07:56:23Z"),
+            ("24 novembre 2026 à 10h15", "2026-11-24T10:15:00Z"),
+            ("24 novembre 2026, 10 h 15 CET", "2026-11-24T09:15:00Z"),
+            ("24 novembre 2026 - 10H15min", "2026-11-24T10:15:00Z"),
+            ("10h 24 novembre 2026", "2026-11-24T10:00:00Z"),
+            ("24. November 2026, 12.15 Uhr", "2026-11-24T12:15:00Z"),
+            ("24.11.2026 9.15 Uhr", "2026-11-24T09:15:00Z"),
+            ("Dienstag, 24. November 2026, 12 Uhr", "2026-11-24T12:00:00Z"),
+            ("24. november 2026 kl. 10.15", "2026-11-24T10:15:00Z"),
+            ("am 24. November 2026 um 12:15", "2026-11-24T12:15:00Z"),
+            ("2026年11月24日 10時15分", "2026-11-24T10:15:00Z"),
+            ("2026年11月24日10時15分30秒", "2026-11-24T10:15:30Z"),
+            ("2026年11月24日 下午3点15分", "2026-11-24T15:15:00Z"),
+            ("2026년 11월 24일 오후 3시 15분", "2026-11-24T15:15:00Z"),
+            ("Nov 24, 2026 10 am", "2026-11-24T10:00:00Z"),
+            ("Tue, 24 Nov 2026 10:15:00 + 0100", "2026-11-24T09:15:00Z"),
+            ("2026-11-24 10:15 - 0500", "2026-11-24T15:15:00Z"),
+            ("10:15 - 24 Nov 2026", "2026-11-24T10:15:00Z"),
+            ("2023W011", "2023-01-02T00:00:00Z"),
+            ("2023W01", "2023-01-02T00:00:00Z"),
+            ("2023W011T101500Z", "2023-01-02T10:15:00Z"),
+            ("1795511700.25", "2026-11-24T09:15:00Z"),
+            ("1795511700250.5", "2026-11-24T09:15:00Z"),
         ] {
             let read = parse(raw).map(|at| at.to_string());
             assert_eq!(read.as_deref(), Some(expected), "{raw}");
@@ -534,6 +639,8 @@ mod tests {
             "Tue, 24 Nov 2026 10:75:00 GMT",
             "1 2",
             "12:00",
+            "2023W601",
+            "24. November 2026, 25.15 Uhr",
         ] {
             assert_eq!(parse(raw), None, "{raw}");
         }

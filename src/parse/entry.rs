@@ -15,6 +15,7 @@ use super::{
     links::{self, Link, absolute, is_http, relation},
     names::Ns,
     persons,
+    text::with_endless_elements_as_words,
     tree::Tree,
 };
 use crate::model::{Entry, Markup, RawDate, RawText};
@@ -112,8 +113,10 @@ fn map_child(
         (Ns::Media | Ns::Itunes, "title") => {
             found.titles.offer(2, title(tree, node, context.is_atom))
         }
-        (Ns::Feed, "link" | "a") if found.links.len() < MAX_LISTED => {
-            found.links.extend(read_link(tree, node, base));
+        (Ns::Feed, "link" | "a") => {
+            if let Some(link) = read_link(tree, node, base) {
+                links::keep(&mut found.links, link);
+            }
         }
         (Ns::Feed, "guid" | "id") => take_guid(tree, node, found),
         (Ns::Dc | Ns::DcTerms, "identifier") if found.identifier.is_none() => {
@@ -300,7 +303,7 @@ pub(super) fn text_construct(tree: &Tree<'_>, node: usize, is_atom: bool) -> Opt
     let declared = tree.attribute(node, "type").map(|kind| kind.to_ascii_lowercase());
     let kind = declared.as_deref().and_then(|kind| kind.split(';').next()).unwrap_or("").trim();
     if tree.attribute(node, "mode").is_some_and(|mode| mode.eq_ignore_ascii_case("base64")) {
-        let value = base64(&tree.plain_text(node))?;
+        let value = text_of(base64(&tree.plain_text(node))?)?;
         let markup = if kind.contains("html") { Markup::Html } else { Markup::Plain };
         return Some(RawText { value: value.trim().to_owned(), markup });
     }
@@ -310,10 +313,13 @@ pub(super) fn text_construct(tree: &Tree<'_>, node: usize, is_atom: bool) -> Opt
         kind if kind.ends_with("html") || kind.contains("xhtml") => false,
         kind if kind.ends_with("xml") => false,
         kind if kind.starts_with("text/") => !tree.has_elements(node),
-        // An image or another file inside the feed; text was seen to be sent so in base64.
+        // An image or another file inside the feed; text was seen to be sent so in base64, and JSON as it is.
         kind if kind.contains('/') => {
-            let value = base64(&tree.plain_text(node))?;
-            return Some(RawText { value, markup: Markup::Html });
+            let value = tree.plain_text(node);
+            return match base64(&value) {
+                Some(bytes) => Some(RawText { value: text_of(bytes)?, markup: Markup::Html }),
+                None => Some(RawText { value, markup: Markup::Plain }),
+            };
         }
         _ => false,
     };
@@ -327,14 +333,18 @@ pub(super) fn text_construct(tree: &Tree<'_>, node: usize, is_atom: bool) -> Opt
 
 /// A title: whatever type it claims, its text is kept.
 fn title(tree: &Tree<'_>, node: usize, is_atom: bool) -> Option<RawText> {
-    text_construct(tree, node, is_atom).or_else(|| {
+    let title = text_construct(tree, node, is_atom).or_else(|| {
         let value = tree.plain_text(node);
         (!value.is_empty()).then_some(RawText { value, markup: Markup::Plain })
+    })?;
+    Some(match title.markup {
+        Markup::Html => RawText { value: with_endless_elements_as_words(title.value), ..title },
+        Markup::Plain => title,
     })
 }
 
-/// Standard base64, white space ignored, to text; Atom 0.3's `mode="base64"`.
-fn base64(encoded: &str) -> Option<String> {
+/// Standard base64, white space ignored; Atom 0.3's `mode="base64"`.
+fn base64(encoded: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(encoded.len() / 4 * 3);
     let (mut buffer, mut bits) = (0u32, 0u32);
     for byte in encoded.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=') {
@@ -353,6 +363,11 @@ fn base64(encoded: &str) -> Option<String> {
             bytes.push((buffer >> bits) as u8);
         }
     }
+    Some(bytes)
+}
+
+/// The text that `bytes` are, if they are one.
+fn text_of(bytes: Vec<u8>) -> Option<String> {
     let text = String::from_utf8(bytes).ok()?;
     let is_text = !text.is_empty() && !text.chars().any(|c| c.is_control() && !c.is_whitespace());
     is_text.then_some(text)

@@ -92,8 +92,10 @@ fn map_child(tree: &Tree<'_>, node: usize, is_atom: bool, base: Option<&Url>, fo
         (Ns::Feed | Ns::Dc, "title") if feed.title.is_none() => {
             feed.title = text_construct(tree, node, is_atom).map(one_line);
         }
-        (Ns::Feed, "link" | "a") if found.links.len() < 64 => {
-            found.links.extend(read_link(tree, node, base))
+        (Ns::Feed, "link" | "a") => {
+            if let Some(link) = read_link(tree, node, base) {
+                links::keep(&mut found.links, link);
+            }
         }
         (Ns::Feed | Ns::Dc, "language") if feed.language.is_none() => feed.language = text(),
         (Ns::Feed, "ttl") => {

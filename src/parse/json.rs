@@ -6,12 +6,19 @@
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, SeqAccess, Visitor},
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
-    Error, Limits, dates::raw_date, entries::Sorter, head::one_line, links, loose_json, persons,
+    Error, Limits,
+    dates::raw_date,
+    entries::Sorter,
+    head::one_line,
+    links,
+    loose_json::{self, ITEM_KEYS},
+    persons,
+    text::with_line_feeds,
 };
 use crate::model::{Entry, Markup, ParsedFeed, RawText};
 
@@ -35,7 +42,7 @@ struct Top<'a> {
     authors: Raw<'a>,
     #[serde(borrow)]
     author: Raw<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     items: Raw<'a>,
 }
 
@@ -78,6 +85,11 @@ struct Item<'a> {
 
 type Raw<'a> = Option<&'a RawValue>;
 
+/// A member that is there, be it `null`: an empty list, as some serializers write it.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Raw<'de>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
 /// Parses JSON Feed text.
 ///
 /// # Errors
@@ -94,7 +106,7 @@ pub(super) fn parse(
         Ok(top) => top,
         Err(_) => {
             repairs.push("the JSON is broken; read as far as it goes".to_owned());
-            repaired = loose_json::read(text).to_string();
+            repaired = loose_json::read_feed(text).to_string();
             serde_json::from_str(&repaired).map_err(|_| not_a_feed())?
         }
     };
@@ -128,14 +140,29 @@ fn not_a_feed() -> Error {
     Error::NotAFeed { what: "JSON without a list of items", feeds: Vec::new() }
 }
 
-/// The elements of a JSON list, unread.
+/// The elements of a JSON list, unread; of an object in its place the members, or the one item that it is.
 fn list(raw: &RawValue, limit: usize) -> Result<Vec<&RawValue>, Error> {
     let mut json = serde_json::Deserializer::from_str(raw.get());
-    let list = json.deserialize_seq(Upto { limit }).map_err(|_| not_a_feed())?;
-    if list.len() > limit {
-        return Err(Error::TooManyEntries { limit });
+    let list = json.deserialize_any(Upto { limit }).map_err(|_| not_a_feed())?;
+    let list = match list {
+        Listed::Elements(list) => list,
+        Listed::Item => vec![raw],
+    };
+    match list.as_slice() {
+        // `{"item": [...]}`
+        [only] if raw.get().starts_with('{') && only.get().starts_with('[') => {
+            self::list(only, limit)
+        }
+        list if list.len() > limit => Err(Error::TooManyEntries { limit }),
+        _ => Ok(list),
     }
-    Ok(list)
+}
+
+/// What stands where a list of items should.
+enum Listed<'a> {
+    Elements(Vec<&'a RawValue>),
+    /// One item without the list around it.
+    Item,
 }
 
 /// Keeps one element more than the limit: a list of millions is counted, not built.
@@ -144,10 +171,14 @@ struct Upto {
 }
 
 impl<'de> Visitor<'de> for Upto {
-    type Value = Vec<&'de RawValue>;
+    type Value = Listed<'de>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a list of items")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Listed::Elements(Vec::new()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
@@ -158,7 +189,20 @@ impl<'de> Visitor<'de> for Upto {
             list.push(item);
         }
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(list)
+        Ok(Listed::Elements(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut list = Vec::new();
+        let mut is_item = false;
+        while let Some(key) = members.next_key::<String>()? {
+            is_item |= ITEM_KEYS.contains(&key.as_str());
+            let value = members.next_value()?;
+            if list.len() <= self.limit {
+                list.push(value);
+            }
+        }
+        Ok(if is_item { Listed::Item } else { Listed::Elements(list) })
     }
 }
 
@@ -170,7 +214,7 @@ fn map_top(top: &Top<'_>, sorter: &Sorter<'_>) -> ParsedFeed {
     };
     let title = string(top.title).map(|value| RawText { value, markup: Markup::Plain });
     let hubs = values(top.hubs);
-    let urls = hubs.iter().filter_map(|hub| text_of(hub.get("url")?));
+    let urls = hubs.iter().filter_map(|hub| text_of(hub.get("url").unwrap_or(hub)));
     ParsedFeed {
         format,
         title: title.map(one_line),
@@ -184,7 +228,7 @@ fn map_top(top: &Top<'_>, sorter: &Sorter<'_>) -> ParsedFeed {
 /// A text, whatever JSON type it was given as.
 fn string(raw: Raw<'_>) -> Option<String> {
     let raw = raw?.get();
-    if raw.starts_with(['{', '[']) {
+    if raw.starts_with(['{', '[']) && raw.len() > MAX_LIST_BYTES {
         return None;
     }
     if raw.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
@@ -195,10 +239,21 @@ fn string(raw: Raw<'_>) -> Option<String> {
     text_of(&serde_json::from_str(raw).unwrap_or_else(|_| loose_json::read(raw)))
 }
 
+/// The member that is an object's text, where an object was given for a text.
+const TEXT_KEYS: [&str; 6] = ["name", "value", "rendered", "url", "href", "label"];
+
+/// The text of a value: of a list its first element's, of an object its most telling member's.
 fn text_of(value: &Value) -> Option<String> {
     let text = match value {
-        Value::String(text) => text.trim().to_owned(),
+        Value::String(text) => with_line_feeds(text.trim().to_owned()),
         Value::Number(number) => number.to_string(),
+        Value::Array(list) => {
+            return list.first().filter(|first| !first.is_array()).and_then(text_of);
+        }
+        Value::Object(members) => {
+            let texts = TEXT_KEYS.iter().filter_map(|key| members.get(*key));
+            return texts.filter(|text| text.is_string() || text.is_number()).find_map(text_of);
+        }
         _ => return None,
     };
     (!text.is_empty()).then_some(text)
@@ -238,7 +293,7 @@ fn map_item(item: &Item<'_>, raw_hash: u64, sorter: &Sorter<'_>) -> Entry {
             .or_else(|| text(item.content_text, Markup::Plain)),
         summary: text(item.summary, Markup::Plain),
         authors: authors(item.authors, item.author),
-        tags: values(item.tags).iter().filter_map(text_of).collect(),
+        tags: tags(item.tags),
         language: string(item.language),
         published: date(item.date_published),
         updated: date(item.date_modified),
@@ -248,12 +303,23 @@ fn map_item(item: &Item<'_>, raw_hash: u64, sorter: &Sorter<'_>) -> Entry {
     }
 }
 
+/// A list of tags, or one text with commas between them.
+fn tags(raw: Raw<'_>) -> Vec<String> {
+    let texts: Vec<String> = values(raw).iter().filter_map(text_of).collect();
+    match texts.as_slice() {
+        [only] => {
+            let tags = only.split(',').map(str::trim).filter(|tag| !tag.is_empty());
+            tags.map(str::to_owned).collect()
+        }
+        _ => texts,
+    }
+}
+
 /// `authors`, or version 1's `author`; each an object with a name, or just a name.
 fn authors(authors: Raw<'_>, author: Raw<'_>) -> Vec<String> {
     let mut listed = values(authors);
     if listed.is_empty() {
         listed = values(author);
     }
-    let name = |author: &Value| author.get("name").and_then(text_of).or_else(|| text_of(author));
-    listed.iter().filter_map(name).filter_map(|name| persons::name(&name)).collect()
+    listed.iter().filter_map(text_of).filter_map(|name| persons::name(&name)).collect()
 }

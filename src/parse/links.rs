@@ -90,6 +90,22 @@ fn is_page_type(media_type: &str) -> bool {
         || essence.eq_ignore_ascii_case("application/xhtml+xml")
 }
 
+/// Relations that mean something to us, and how many links of one are kept.
+const RELATIONS: [&str; 6] = ["alternate", "enclosure", "via", "related", "replies", "hub"];
+const MAX_OF_RELATION: usize = 64;
+
+/// Adds `link` unless there are enough of its kind: a hundred files must not hide the page.
+pub(super) fn keep(links: &mut Vec<Link>, link: Link) {
+    let is_alike = |other: &&Link| {
+        other.rel == link.rel && other.is_alternate_page() == link.is_alternate_page()
+    };
+    if RELATIONS.contains(&link.rel.as_str())
+        && links.iter().filter(is_alike).count() < MAX_OF_RELATION
+    {
+        links.push(link);
+    }
+}
+
 /// The last part of a relation: `http://www.iana.org/assignments/relation/self` is `self`.
 pub(super) fn relation(rel: Option<String>) -> String {
     let Some(rel) = rel else { return "alternate".to_owned() };

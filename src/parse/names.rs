@@ -24,6 +24,7 @@ pub(super) enum Ns {
     Wfw,
     Slash,
     Thr,
+    FeedSync,
     Xhtml,
     Xml,
     /// Anything else.
@@ -47,6 +48,7 @@ impl Ns {
             "wfw" => Self::Wfw,
             "slash" => Self::Slash,
             "thr" => Self::Thr,
+            "feedsync" => Self::FeedSync,
             "xhtml" => Self::Xhtml,
             "xml" => Self::Xml,
             _ => Self::Other,
@@ -87,6 +89,9 @@ fn of_customary_prefix(prefix: &str) -> Ns {
     table().by_prefix.get(prefix).copied().unwrap_or(Ns::Other)
 }
 
+/// Elements that make up a feed; none of the other vocabularies has one.
+const STRUCTURE: [&str; 6] = ["rss", "rdf", "feed", "channel", "item", "entry"];
+
 /// Declarations in force at once: every name is looked up among them.
 const MAX_BINDINGS: usize = 128;
 
@@ -123,12 +128,24 @@ impl Bindings {
         self.bound.push((prefix, ns));
     }
 
-    /// The root's own vocabulary is a feed's, whatever URI a publisher invented for it.
-    pub(super) fn assume_feed(&mut self, root_prefix: &str) {
-        let prefix = if self.resolve(root_prefix) == Ns::Rdf { "" } else { root_prefix };
+    /// Whether `name` is an element that makes up a feed, in the vocabulary that is the feed's so far.
+    pub(super) fn is_feed_structure(&self, name: &str) -> bool {
+        let (prefix, local) = split_name(name);
+        STRUCTURE.iter().any(|known| local.eq_ignore_ascii_case(known))
+            && self.resolve(self.feed_prefix(prefix)) == Ns::Feed
+    }
+
+    /// The vocabulary of an element that makes up a feed is the feed's, whatever URI a publisher invented for it.
+    pub(super) fn assume_feed(&mut self, prefix: &str) {
+        let prefix = self.feed_prefix(prefix);
         if self.resolve(prefix) != Ns::Feed {
             self.bound.push((prefix.to_ascii_lowercase(), Ns::Feed));
         }
+    }
+
+    /// `rdf:RDF` stands around elements without a prefix.
+    fn feed_prefix<'p>(&self, prefix: &'p str) -> &'p str {
+        if self.resolve(prefix) == Ns::Rdf { "" } else { prefix }
     }
 
     /// The vocabulary of a prefix (empty: none).

@@ -84,25 +84,93 @@ struct Finder<'a> {
 /// Entries in entries in entries: each is read again for every one around it.
 const MAX_INSIDE: usize = 8;
 
+/// An entry that has begun, and what it holds so far. Its elements are only looked at once it matters which
+/// of them are open: when another entry begins or a container ends in it.
 struct OpenEntry<'a> {
     start: usize,
     /// With its prefix.
     name: &'a str,
-    /// Where entries inside elements of foreign vocabularies begin (FeedSync keeps conflicting versions so).
-    open_inside: Vec<usize>,
-    /// How many more are open, too deep to be entries of their own.
-    too_deep: usize,
-    /// Those that ended.
-    inside: Vec<Span>,
-    /// How far it was looked at for elements that are open, and which are.
     checked_to: usize,
-    open_elements: Vec<&'a str>,
+    elements: Vec<OpenElement<'a>>,
+    /// Entries that begin inside it, in order.
+    inside: Vec<InnerEntry>,
+}
+
+/// An element that is open inside an entry.
+struct OpenElement<'a> {
+    name: &'a str,
+    /// Whether it is FeedSync's, which keeps conflicting versions of an entry in it.
+    keeps_versions: bool,
+    is_entry: bool,
+    /// How many entries had begun inside the entry when it began.
+    inside_before: usize,
+}
+
+/// An entry that begins inside another one: part of it, or the sign that the other lacks its end.
+struct InnerEntry {
+    start: usize,
+    end: Option<usize>,
+    /// Whether an element around it has ended, or it is empty: then it is part of the outer one.
+    is_settled: bool,
+    /// Whether it counts as an entry even so: another version, or an empty one.
+    is_listed: bool,
 }
 
 impl<'a> OpenEntry<'a> {
-    fn new(start: usize, name: &'a str) -> Self {
-        let (open_inside, inside, open_elements) = (Vec::new(), Vec::new(), Vec::new());
-        Self { start, name, open_inside, too_deep: 0, inside, checked_to: start, open_elements }
+    fn new(name: &'a str, (start, end): (usize, usize)) -> Self {
+        Self { start, name, checked_to: end, elements: Vec::new(), inside: Vec::new() }
+    }
+
+    /// Takes up the elements that begin and end before `to`. Goes on where the last call stopped.
+    fn look_at(&mut self, text: &'a str, bindings: &Bindings, to: usize) {
+        let mut scanner = Scanner::new(text, self.checked_to, to);
+        while let Some((mark, _, _)) = scanner.next_mark() {
+            match mark {
+                Mark::Open { name, is_empty: false, .. } if self.elements.len() < MAX_DEPTH => {
+                    self.open_element(name.of(text), bindings, false);
+                }
+                Mark::Close { name } => {
+                    if let Some(depth) = self.innermost(name.of(text)) {
+                        self.close_element(depth);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.checked_to = to;
+    }
+
+    fn open_element(&mut self, name: &'a str, bindings: &Bindings, is_entry: bool) {
+        let (prefix, _) = split_name(name);
+        let keeps_versions = bindings.resolve(prefix) == Ns::FeedSync;
+        let inside_before = self.inside.len();
+        self.elements.push(OpenElement { name, keeps_versions, is_entry, inside_before });
+    }
+
+    /// The innermost open element of that name, not beyond an entry that is open: its own end comes first.
+    fn innermost(&self, name: &str) -> Option<usize> {
+        let floor = self.elements.iter().rposition(|element| element.is_entry).unwrap_or(0);
+        let matching =
+            self.elements[floor..].iter().rposition(|open| open.name.eq_ignore_ascii_case(name));
+        matching.map(|at| floor + at)
+    }
+
+    /// Closes an element that is no entry: what began in it is part of it.
+    fn close_element(&mut self, depth: usize) {
+        let level = self.elements.iter().filter(|element| element.is_entry).count();
+        let begun = self.elements[depth].inside_before;
+        self.elements.truncate(depth);
+        for inner in &mut self.inside[begun..] {
+            inner.is_settled = true;
+        }
+        if level >= MAX_INSIDE {
+            self.inside.truncate(begun);
+        }
+    }
+
+    /// Whether all that began inside it since `begun` is known to be part of it.
+    fn is_settled_since(&self, begun: usize) -> bool {
+        self.inside[begun..].iter().all(|inner| inner.is_settled)
     }
 }
 
@@ -114,15 +182,14 @@ impl<'a> Finder<'a> {
         is_empty: bool,
         (start, end): (usize, usize),
     ) -> Result<(), Error> {
-        let (prefix, local) = split_name(name);
-        if !self.is_entry(prefix, local, attributes) {
+        if !self.is_entry(name, attributes) {
             if self.open.is_none() {
-                self.see_head(prefix, local, attributes);
+                self.see_head(name, attributes);
             }
             return Ok(());
         }
         if let Some(mut entry) = self.open.take() {
-            let is_part = self.is_part_of(&mut entry, local, is_empty, (start, end));
+            let is_part = self.is_part_of(&mut entry, name, is_empty, (start, end));
             if is_part {
                 self.open = Some(entry);
                 return Ok(());
@@ -130,41 +197,51 @@ impl<'a> Finder<'a> {
             self.push_endless(entry, start)?;
         }
         if self.outline.root.is_none() && !self.outline.is_page {
-            self.declare(attributes);
+            self.declare(name, attributes);
             self.outline.root = Some(Root::Bare);
         }
         if is_empty {
             return self.push(Span::new(start, end));
         }
-        self.open = Some(OpenEntry::new(start, name));
+        self.open = Some(OpenEntry::new(name, (start, end)));
         Ok(())
     }
 
-    /// Whether an entry that begins inside another is part of it; else the outer one lacks its end.
+    /// Whether an entry that begins inside another may be part of it; else the outer one lacks its end.
     fn is_part_of(
         &self,
         entry: &mut OpenEntry<'a>,
-        local: &str,
+        name: &'a str,
         is_empty: bool,
         (start, end): (usize, usize),
     ) -> bool {
-        let (_, outer) = split_name(entry.name);
+        let ((_, local), (_, outer)) = (split_name(name), split_name(entry.name));
         if !local.eq_ignore_ascii_case(outer) {
             // `<entry>` in an RSS item is content; `<item>` in a stray `<entry>` of an RSS feed is not.
             return !self.is_own_word(local) || self.is_own_word(outer);
         }
-        if is_empty {
-            // It ends nothing; whoever counts entries counts it.
-            entry.inside.push(Span::new(start, end));
+        entry.look_at(self.text, &self.outline.bindings, start);
+        let is_direct = entry.elements.last().is_none_or(|element| element.is_entry);
+        // An empty one ends nothing; whoever counts entries counts it.
+        let is_full = entry.inside.len() > self.limits.max_entries;
+        if !is_empty && (is_direct || is_full || entry.elements.len() >= MAX_DEPTH) {
+            return false;
+        }
+        if is_full {
             return true;
         }
-        let is_foreign = self.is_in_foreign_element(entry, start);
-        if is_foreign && entry.open_inside.len() < MAX_INSIDE {
-            entry.open_inside.push(start);
-        } else if is_foreign {
-            entry.too_deep += 1;
+        let is_version = entry.elements.iter().any(|element| element.keeps_versions);
+        entry.checked_to = end;
+        if !is_empty {
+            entry.open_element(name, &self.outline.bindings, true);
         }
-        is_foreign
+        entry.inside.push(InnerEntry {
+            start,
+            end: is_empty.then_some(end),
+            is_settled: is_empty,
+            is_listed: is_version || is_direct,
+        });
+        true
     }
 
     /// Whether this kind of document calls its entries so.
@@ -176,30 +253,49 @@ impl<'a> Finder<'a> {
     fn see_end(&mut self, name: &str, (start, end): (usize, usize)) -> Result<(), Error> {
         let (prefix, local) = split_name(name);
         let Some(mut entry) = self.open.take() else {
-            if self.is_entry(prefix, local, Span::default()) {
+            if self.is_entry(name, Span::default()) {
                 self.take_up_startless(end)?;
             }
             return Ok(());
         };
-        if is_any(local, &CONTAINERS) {
-            return self.push_endless(entry, start);
-        }
-        if !name.eq_ignore_ascii_case(entry.name) {
+        let is_container = is_any(local, &CONTAINERS)
+            && matches!(self.outline.bindings.resolve(prefix), Ns::Feed | Ns::Rdf);
+        let is_like_entry = local.eq_ignore_ascii_case(split_name(entry.name).1);
+        if !is_container && !is_like_entry {
             self.open = Some(entry);
             return Ok(());
         }
-        if entry.too_deep > 0 {
-            entry.too_deep -= 1;
-            self.open = Some(entry);
-            return Ok(());
+        let is_own_end = name.eq_ignore_ascii_case(entry.name);
+        if is_own_end && entry.inside.is_empty() {
+            return self.push(Span::new(entry.start, end));
         }
-        if let Some(start) = entry.open_inside.pop() {
-            entry.inside.push(Span::new(start, end));
-            self.open = Some(entry);
-            return Ok(());
+        entry.look_at(self.text, &self.outline.bindings, start);
+        match entry.innermost(name) {
+            Some(depth) if !entry.elements[depth].is_entry => entry.close_element(depth),
+            Some(depth) => {
+                let own = entry.elements[depth].inside_before;
+                if !entry.is_settled_since(own + 1) {
+                    return self.split(entry, (start, end));
+                }
+                entry.elements.truncate(depth);
+                entry.inside[own].end = Some(end);
+            }
+            None if is_container => return self.push_endless(entry, start),
+            None if is_own_end && !entry.is_settled_since(0) => {
+                return self.split(entry, (start, end));
+            }
+            None if is_own_end => {
+                self.push(Span::new(entry.start, end))?;
+                let listed = entry.inside.into_iter().filter(|inner| inner.is_listed);
+                return listed
+                    .filter_map(|inner| Some(Span::new(inner.start, inner.end?)))
+                    .try_for_each(|inner| self.push(inner));
+            }
+            None => {}
         }
-        self.push(Span::new(entry.start, end))?;
-        entry.inside.into_iter().try_for_each(|inside| self.push(inside))
+        entry.checked_to = end;
+        self.open = Some(entry);
+        Ok(())
     }
 
     fn see_doctype(&mut self, inner: &str) {
@@ -217,51 +313,28 @@ impl<'a> Finder<'a> {
         Ok(self.outline)
     }
 
-    fn declare(&mut self, attributes: Span) {
-        declare(&mut self.outline.bindings, attributes.of(self.text), &self.outline.entities);
+    fn declare(&mut self, name: &str, attributes: Span) {
+        let outline = &mut self.outline;
+        declare(&mut outline.bindings, name, attributes.of(self.text), &outline.entities);
     }
 
-    fn is_entry(&self, prefix: &str, local: &str, attributes: Span) -> bool {
+    fn is_entry(&self, name: &str, attributes: Span) -> bool {
+        let (prefix, local) = split_name(name);
         if !is_any(local, &["item", "entry"]) {
             return false;
         }
         let attributes = attributes.of(self.text);
-        if prefix.is_empty() || memmem::find(attributes.as_bytes(), b"xmlns").is_none() {
+        if memmem::find(attributes.as_bytes(), b"xmlns").is_none() {
             return self.outline.bindings.resolve(prefix) == Ns::Feed;
         }
         let mut bindings = self.outline.bindings.clone();
-        declare(&mut bindings, attributes, &self.outline.entities);
+        declare(&mut bindings, name, attributes, &self.outline.entities);
         bindings.resolve(prefix) == Ns::Feed
     }
 
-    /// Whether an element of a foreign vocabulary is open at `at` inside the entry: then what begins there is
-    /// part of it. Goes on where the last call stopped.
-    fn is_in_foreign_element(&self, entry: &mut OpenEntry<'a>, at: usize) -> bool {
-        let mut scanner = Scanner::new(self.text, entry.checked_to, at);
-        let open = &mut entry.open_elements;
-        while let Some((mark, _, _)) = scanner.next_mark() {
-            match mark {
-                Mark::Open { name, is_empty: false, .. } if open.len() < MAX_DEPTH => {
-                    open.push(name.of(self.text));
-                }
-                Mark::Close { name } => {
-                    let name = name.of(self.text);
-                    let matching = open.iter().rposition(|open| open.eq_ignore_ascii_case(name));
-                    open.truncate(matching.unwrap_or(open.len()));
-                }
-                _ => {}
-            }
-        }
-        entry.checked_to = at;
-        // The first is the entry's own, whatever its publisher calls it.
-        entry.open_elements.iter().skip(1).any(|name| {
-            let (prefix, _) = split_name(name);
-            !prefix.is_empty() && self.outline.bindings.resolve(prefix) == Ns::Other
-        })
-    }
-
     /// Takes root and declarations from an element outside all entries.
-    fn see_head(&mut self, prefix: &str, local: &str, attributes: Span) {
+    fn see_head(&mut self, name: &str, attributes: Span) {
+        let (prefix, local) = split_name(name);
         let outline = &mut self.outline;
         let is_late =
             outline.root.is_some() && !(outline.entries.is_empty() && is_any(local, &CONTAINERS));
@@ -285,7 +358,7 @@ impl<'a> Finder<'a> {
         if outline.is_page && !is_certain {
             return;
         }
-        self.declare(attributes);
+        self.declare(name, attributes);
         let outline = &mut self.outline;
         if outline.root.is_none() {
             outline.root = Some(root);
@@ -303,15 +376,35 @@ impl<'a> Finder<'a> {
         Ok(())
     }
 
-    /// Takes an entry whose end is missing, if there is anything in it, and those inside it.
-    fn push_endless(&mut self, mut entry: OpenEntry<'a>, end: usize) -> Result<(), Error> {
-        entry.inside.extend(entry.open_inside.iter().map(|start| Span::new(*start, end)));
-        for span in [Span::new(entry.start, end)].into_iter().chain(entry.inside) {
+    /// Takes an entry whose end is missing, if there is anything in it, and those that begin inside it.
+    fn push_endless(&mut self, entry: OpenEntry<'a>, end: usize) -> Result<(), Error> {
+        let mut next = end;
+        let mut spans = Vec::with_capacity(entry.inside.len() + 1);
+        for inner in entry.inside.iter().rev() {
+            let span = Span::new(inner.start, inner.end.unwrap_or(next));
+            spans.push((span, inner.end.is_some()));
+            if !inner.is_settled {
+                next = inner.start;
+            }
+        }
+        spans.push((Span::new(entry.start, next), false));
+        for (span, is_whole) in spans.into_iter().rev() {
+            if is_whole {
+                self.push(span)?;
+                continue;
+            }
             let bytes = span.of(self.text).as_bytes();
             let own_tag = memchr::memchr(b'>', bytes).map_or(0, |at| at + 1);
             self.push_repaired(span, own_tag)?;
         }
         Ok(())
+    }
+
+    /// An end tag that fits none of the entries that are open one in the other: each of them lacks its end,
+    /// and an entry before the tag its start.
+    fn split(&mut self, entry: OpenEntry<'a>, (start, end): (usize, usize)) -> Result<(), Error> {
+        self.push_endless(entry, start)?;
+        self.take_up_startless(end)
     }
 
     /// Takes an entry if an element begins in it after its first `skip` bytes.
@@ -411,8 +504,12 @@ mod tests {
             ("<rss><channel><item><a></channel></rss>", vec!["<item><a>"]),
             ("<rss><title>x</title><title>a</title></item></rss>", vec!["<title>a</title></item>"]),
             (
+                "<rss><item><a/><sx:y><item>b</item></sx:y></item>",
+                vec!["<item><a/><sx:y><item>b</item></sx:y></item>", "<item>b</item>"],
+            ),
+            (
                 "<rss><item><a/><x:y><item>b</item></x:y></item>",
-                vec!["<item><a/><x:y><item>b</item></x:y></item>", "<item>b</item>"],
+                vec!["<item><a/><x:y><item>b</item></x:y></item>"],
             ),
             ("<rss><item><![CDATA[<item>]]></item>", vec!["<item><![CDATA[<item>]]></item>"]),
             (
@@ -423,6 +520,37 @@ mod tests {
                 ],
             ),
             ("<rss><item/><ITEM /><x:item>no</x:item>", vec!["<item/>", "<ITEM />"]),
+            (
+                "<rss><channel><item><p:channel>a</p:channel></p:channel><b/></item></channel>",
+                vec!["<item><p:channel>a</p:channel></p:channel><b/></item>"],
+            ),
+            (
+                "<rss><item><channel>a</channel><b/></item><item>c</item>",
+                vec!["<item><channel>a</channel><b/></item>", "<item>c</item>"],
+            ),
+            (
+                "<feed><entry><x><feed><entry>a</entry></feed></x><b/></entry></feed>",
+                vec!["<entry><x><feed><entry>a</entry></feed></x><b/></entry>"],
+            ),
+            (
+                "<rss><item><ul><item>a</item><item>b<br></item></ul><c/></item><item>d</item>",
+                vec![
+                    "<item><ul><item>a</item><item>b<br></item></ul><c/></item>",
+                    "<item>d</item>",
+                ],
+            ),
+            (
+                "<rss><channel><item><a>1<item><a>2</a></item><item><b/></item></channel></rss>",
+                vec!["<item><a>1", "<item><a>2</a></item>", "<item><b/></item>"],
+            ),
+            (
+                "<rss><item><a>1<item><a>2<item><b/></item><c/></item>",
+                vec!["<item><a>1", "<item><a>2", "<item><b/></item>", "<c/></item>"],
+            ),
+            (
+                "<rss><item><a><item>1</item></a><b/><item>2</item></item>",
+                vec!["<item><a><item>1</item></a><b/>", "<item>1</item>", "<item>2</item>"],
+            ),
             (
                 "<a:feed xmlns:a='http://www.w3.org/2005/Atom'><a:entry>1</a:entry>",
                 vec!["<a:entry>1</a:entry>"],

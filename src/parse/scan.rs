@@ -54,8 +54,8 @@ pub(super) struct Scanner<'a> {
     comment_end: NextFound,
     instruction_end: NextFound,
     feed_tag: NextFound,
-    /// The last opener of a section before a terminator: the terminator, the opener.
-    last_opener: (usize, usize),
+    cdata_openers: Openers,
+    comment_openers: Openers,
     /// A DTD stands before the root, else a `[` in an entry would swallow the next ones.
     may_have_doctype: bool,
     /// Bytes looked at ahead of the scanner, so that a test can count what it would else have to time.
@@ -101,7 +101,8 @@ impl<'a> Scanner<'a> {
             comment_end: found,
             instruction_end: found,
             feed_tag: found,
-            last_opener: (usize::MAX, 0),
+            cdata_openers: Openers::default(),
+            comment_openers: Openers::default(),
             may_have_doctype: start == 0,
             searched: 0,
         }
@@ -153,21 +154,26 @@ impl<'a> Scanner<'a> {
         (Mark::Skip, self.to_tag_end(start + 2))
     }
 
-    /// Where a section that begins at `inner` ends. An opener whose terminator belongs to a later one has no
-    /// end: the opener stands again before it, and before that an element that only feeds have begins or ends.
+    /// Where a section that begins at `inner` ends; nowhere if its terminator belongs to a later opener.
     fn section_end(&mut self, inner: usize, opener: &[u8], terminator: &[u8]) -> Option<usize> {
-        let ends = if opener == CDATA { &mut self.cdata_end } else { &mut self.comment_end };
+        let (ends, openers) = match opener {
+            CDATA => (&mut self.cdata_end, &mut self.cdata_openers),
+            _ => (&mut self.comment_end, &mut self.comment_openers),
+        };
         let (end, searched) = ends.after(self.text, inner, |bytes| memmem::find(bytes, terminator));
         let end = end?;
         let (tag, searched_tags) = self.feed_tag.after(self.text, inner, find_feed_tag);
         self.searched += searched + searched_tags;
-        let Some(tag) = tag.filter(|tag| *tag < end) else { return Some(end) };
-        if self.last_opener.0 != end {
-            let last = memmem::rfind(&self.text.as_bytes()[inner..end], opener);
-            self.searched += end - inner;
-            self.last_opener = (end, last.map_or(0, |at| inner + at));
+        let is_divided = is_division(self.text, inner - opener.len())
+            || is_division(self.text, end + terminator.len());
+        if is_divided || tag.is_none_or(|tag| tag >= end) {
+            return Some(end);
         }
-        (self.last_opener.1 < tag).then_some(end)
+        if openers.terminator != end {
+            *openers = Openers::before(&self.text.as_bytes()[..end], inner, opener);
+            self.searched += end - inner;
+        }
+        openers.endless.binary_search(&inner).is_err().then_some(end)
     }
 
     fn instruction(&mut self, start: usize) -> usize {
@@ -256,6 +262,90 @@ impl<'a> Scanner<'a> {
         let found = at + 1 + memchr2(quote, b'<', &bytes[at + 1..])?;
         (bytes[found] == quote).then_some(found + 1)
     }
+}
+
+/// Whether a section was divided at `at` on purpose, so that `]]>` can stand in it: `]]]]><![CDATA[>`.
+fn is_division(text: &str, at: usize) -> bool {
+    let (before, after) = (&text[..at], text[at..].strip_prefix("<![CDATA["));
+    after.is_some_and(|after| {
+        before.ends_with("]]]]>") && after.starts_with('>')
+            || before.ends_with("]]]>") && after.starts_with("]>")
+    })
+}
+
+/// The openers before one terminator that it does not end.
+#[derive(Default)]
+struct Openers {
+    terminator: usize,
+    /// Where the sections begin that have no end of their own, in order.
+    endless: Vec<usize>,
+}
+
+impl Openers {
+    /// Looks at all openers from the one at `inner` on, in one pass from the end.
+    ///
+    /// A section lies inside one element. So one that holds the end of a feed's element but not its start, or
+    /// an entry's start but not its end, and after it another opener, lacks its own end. A comment may hide
+    /// entries, but only whole ones, whatever comes after.
+    fn before(bytes: &[u8], inner: usize, opener: &[u8]) -> Self {
+        // Ends whose start was not met yet: those that tell, and others.
+        let mut telling = [0usize; FEED_ELEMENTS.len()];
+        let mut others = [0usize; FEED_ELEMENTS.len()];
+        let mut endless = Vec::new();
+        let (mut has_opener, mut is_torn, mut right) = (false, false, bytes.len());
+        for at in memchr::memrchr_iter(b'<', &bytes[inner..]) {
+            let tag = &bytes[inner + at..right];
+            right = inner + at;
+            if starts_with_ignore_case(tag, opener) {
+                if is_torn || telling.iter().any(|count| *count > 0) {
+                    endless.push(inner + at + opener.len());
+                }
+                has_opener = true;
+                continue;
+            }
+            let is_end = tag.get(1) == Some(&b'/');
+            let Some(element) = feed_element(&tag[if is_end { 2 } else { 1 }..]) else { continue };
+            let is_empty = memchr(b'>', tag).is_some_and(|end| tag[end - 1] == b'/');
+            if is_empty {
+                continue;
+            }
+            let is_entry = element < ENTRY_ELEMENTS;
+            let tells = has_opener || is_entry && opener == COMMENT;
+            match (is_end, telling[element], others[element]) {
+                (true, ..) if tells => telling[element] += 1,
+                (true, ..) => others[element] += 1,
+                (false, 1.., _) => telling[element] -= 1,
+                (false, _, 1..) => others[element] -= 1,
+                (false, 0, 0) => is_torn |= is_entry && tells,
+            }
+        }
+        if is_torn || telling.iter().any(|count| *count > 0) {
+            endless.push(inner);
+        }
+        endless.reverse();
+        Self { terminator: bytes.len(), endless }
+    }
+}
+
+/// Elements whose ends tell that a section was left; the first [`ENTRY_ELEMENTS`] are entries.
+const FEED_ELEMENTS: [&[u8]; 9] = [
+    b"item",
+    b"entry",
+    b"title",
+    b"link",
+    b"description",
+    b"content:encoded",
+    b"content",
+    b"guid",
+    b"pubdate",
+];
+const ENTRY_ELEMENTS: usize = 2;
+
+/// Which of [`FEED_ELEMENTS`] the name at the start of `tag` is.
+fn feed_element(tag: &[u8]) -> Option<usize> {
+    // The longest of the names, and one byte more.
+    let name = &tag[..name_length(&tag[..tag.len().min(16)])];
+    FEED_ELEMENTS.iter().position(|known| name.eq_ignore_ascii_case(known))
 }
 
 const CDATA: &[u8] = b"<![CDATA[";
@@ -397,6 +487,21 @@ mod tests {
                 vec!["-", "/description", "x/", "[two]"],
             ),
             ("</a b></>", vec!["/a", "-"]),
+            (
+                "<title><![CDATA[one</title><item><title><![CDATA[two]]></title>",
+                vec!["title", "-", "/title", "item", "title", "[two]", "/title"],
+            ),
+            (
+                "<![CDATA[a <item><guid>1</guid><![CDATA[b]] </item> ]]>c<x>",
+                vec!["[a <item><guid>1</guid><![CDATA[b]] </item> ]", "x"],
+            ),
+            (
+                "<![CDATA[<item><![CDATA[a]]]]><![CDATA[></item> <![CDATA[b]]></item>",
+                vec!["[<item><![CDATA[a]]]", "[></item> <![CDATA[b]", "/item"],
+            ),
+            ("<!-- <item>a</item><item/> --><x>", vec!["-", "x"]),
+            ("<!-- a</item><item>b --></item>", vec!["-", "/item", "item", "/item"]),
+            ("<!-- <link>a</link><item>b --><x>", vec!["-", "link", "/link", "item", "x"]),
         ] {
             assert_eq!(marks(text), expected, "{text}");
         }
@@ -410,6 +515,8 @@ mod tests {
             "<? ",
             "<![CDATA[ </item>",
             "<!-- </item> ",
+            "<!-- <item> ",
+            "<![CDATA[ <item> </guid>",
             "<a b=\"",
             "<a b='<",
             "<!DOCTYPE [",

@@ -109,6 +109,12 @@ fn texts_keep_what_their_type_says() {
         ),
         (atom("<title type='application/octet-stream'>YSBiIGM=</title>"), "a b c", Markup::Html),
         (atom("<title mode='base64' type='text/plain'>YSBiIGM=</title>"), "a b c", Markup::Plain),
+        (item("<title>a &lt;script> b</title>"), "a &lt;script> b", Markup::Html),
+        (
+            item("<title>&lt;Script>a&lt;/script> &lt;titled> &lt;style> b</title>"),
+            "<Script>a</script> <titled> &lt;style> b",
+            Markup::Html,
+        ),
     ];
     for (entry, value, markup) in cases {
         assert_eq!(entry.title, Some(RawText { value: value.to_owned(), markup }));
@@ -120,6 +126,9 @@ fn texts_keep_what_their_type_says() {
     assert_eq!(entry.content.unwrap().value, "<p>long</p>");
     let entry = atom("<content type='image/png'>iVBORw0KGgo=</content><summary>s</summary>");
     assert_eq!(entry.content, None);
+    let entry = atom("<content type='application/json'>{\"a\": \"b &lt; c\"}</content>");
+    let value = "{\"a\": \"b < c\"}".to_owned();
+    assert_eq!(entry.content, Some(RawText { value, markup: Markup::Plain }));
 }
 
 #[test]
@@ -314,6 +323,8 @@ fn hostile_documents_are_refused_or_bounded() {
     assert_eq!(read_bytes(million.as_bytes()).unwrap_err().kind(), "too_many_entries");
     let million = format!("{{\"items\":[{}0]}}", "0,".repeat(1_000_000));
     assert_eq!(read_bytes(million.as_bytes()).unwrap_err().kind(), "too_many_entries");
+    let inside = format!("<rss><channel><item><a>{}", "<item/>".repeat(1_000_000));
+    assert_eq!(read_bytes(inside.as_bytes()).unwrap_err().kind(), "too_many_entries");
     let tags = format!("<rss><channel>{}</channel></rss>", "<a>".repeat(2_100_000));
     assert_eq!(read_bytes(tags.as_bytes()).unwrap_err().kind(), "too_many_nodes");
 
@@ -339,6 +350,10 @@ fn nested_entries_take_linear_time() {
     for items in [
         "<item><x:y>".to_owned() + &"<item><a/>".repeat(20_000),
         "<q:item xmlns:q='http://purl.org/rss/1.0/'><t/>".repeat(10_000),
+        "<item><a>".repeat(20_000),
+        "<item><sx:y>".repeat(20_000) + &"</sx:y></item>".repeat(20_000),
+        "<item><a>".to_owned() + &"<b><item/></b>".repeat(20_000),
+        "<item>".to_owned() + &"<a></channel></a></x:item><channel></channel>".repeat(20_000),
     ] {
         let start = std::time::Instant::now();
         let _ = read_bytes(document(items).as_bytes());
@@ -356,6 +371,43 @@ fn an_empty_default_namespace_is_the_feeds_own() {
 }
 
 #[test]
+fn an_unknown_default_namespace_is_the_feeds_own() {
+    for (before, item, after) in [
+        ("<rss version='2.0' xmlns='http://example.org/x'><channel>", "item", "</channel></rss>"),
+        ("<rss version='2.0'><channel xmlns='http://example.org/x'>", "item", "</channel></rss>"),
+        ("<rss version='2.0'><channel>", "item xmlns='http://example.org/x'", "</channel></rss>"),
+        ("<rdf:RDF xmlns='http://example.org/x'>", "item", "</rdf:RDF>"),
+        (
+            "<y:feed xmlns:y='http://example.org/x' xmlns='http://example.org/y'>",
+            "y:entry",
+            "</y:feed>",
+        ),
+    ] {
+        let name = item.split(' ').next().unwrap();
+        let prefix = name.split_once(':').map_or("", |(prefix, _)| &item[..=prefix.len()]);
+        let title = |title: &str| format!("<{prefix}title>{title}</{prefix}title>");
+        let feed = read(&format!("{before}{}<{item}>{}</{name}>{after}", title("T"), title("A")));
+        let titles: Vec<_> =
+            feed.entries.iter().filter_map(|entry| Some(&entry.title.as_ref()?.value)).collect();
+        assert_eq!(titles, ["A"], "{before}{item}");
+        assert!(before.starts_with("<rdf") || feed.title.as_deref() == Some("T"), "{before}");
+    }
+}
+
+#[test]
+fn entries_in_the_content_of_an_entry_are_part_of_it() {
+    let feed = read(
+        "<feed xmlns='http://www.w3.org/2005/Atom'><entry><title>A</title>
+         <content type='xhtml'><div>see <entry><title>B</title></entry></div></content>
+         <link href='/a'/></entry><entry><title>C</title></entry></feed>",
+    );
+    let titles: Vec<_> =
+        feed.entries.iter().map(|entry| entry.title.as_ref().unwrap().value.as_str()).collect();
+    assert_eq!(titles, ["A", "C"]);
+    assert_eq!(feed.entries[0].url.as_deref(), Some("https://example.com/a"));
+}
+
+#[test]
 fn a_key_that_stands_twice_costs_no_item() {
     let feed = read_bytes(
         br#"{"version":"https://jsonfeed.org/version/1","items":[{"id":"1","title":"a","title":"b"},{"id":"2"}]}"#,
@@ -363,6 +415,76 @@ fn a_key_that_stands_twice_costs_no_item() {
     .unwrap();
     let ids: Vec<_> = feed.entries.iter().map(|entry| entry.guid.as_deref()).collect();
     assert_eq!(ids, [Some("1"), Some("2")]);
+}
+
+#[test]
+fn json_feeds_of_odd_shapes_are_read() {
+    let one = r#"{"id":"1","title":"a","authors":"A","tags":"x, y"}"#;
+    for items in [
+        format!("[{one}]"),
+        one.to_owned(),
+        format!(r#"{{"0":{one}}}"#),
+        format!(r#"{{"item":[{one}]}}"#),
+        r#"[{"id":["1"],"title":{"rendered":"a"},"author":["A"],"tags":[{"name":"x"},"y"]}]"#
+            .into(),
+    ] {
+        let feed = read(&format!(r#"{{"hubs":["https://h.example/"],"items":{items}}}"#));
+        assert_eq!(feed.entries.len(), 1, "{items}");
+        assert_eq!(feed.entries[0].guid.as_deref(), Some("1"), "{items}");
+        assert_eq!(feed.entries[0].title.as_ref().unwrap().value, "a", "{items}");
+        assert_eq!(feed.entries[0].authors, ["A"], "{items}");
+        assert_eq!(feed.entries[0].tags, ["x", "y"], "{items}");
+        assert_eq!(feed.hubs, ["https://h.example/"]);
+    }
+    let feed = read(r#"{"items":{"a":{"id":"1"},"b":{"id":"2"}}}"#);
+    assert_eq!(feed.entries.len(), 2);
+    for items in ["null", "[]", "{}"] {
+        let text = format!(r#"{{"version":"https://jsonfeed.org/version/1","items":{items}}}"#);
+        assert!(read(&text).entries.is_empty());
+    }
+    let error = read_bytes(br#"{"version":"https://jsonfeed.org/version/1"}"#).unwrap_err();
+    assert_eq!(error.kind(), "not_a_feed");
+    let many: String = (0..60_000).map(|number| format!(r#""{number}":0,"#)).collect();
+    let error = read_bytes(format!(r#"{{"items":{{{many}"x":0}}}}"#).as_bytes()).unwrap_err();
+    assert_eq!(error.kind(), "too_many_entries");
+}
+
+#[test]
+fn a_broken_json_item_costs_no_other() {
+    let item = |number: usize| {
+        format!(
+            r#"{{"id":"{number}","title":"Title {number}","content_html":"<p class=\"a\">Text, {{x}}</p>","authors":[{{"name":"A"}}],"tags":["a","b"]}}"#
+        )
+    };
+    let sound = item(2);
+    for (from, to) in [
+        ("Title 2", r#"He said "hello", and "went""#),
+        (r#"\"a\""#, r#""a""#),
+        (r#"\"a\">Text"#, r#""a" b="c">So "x", "y": z, "t": true"#),
+        (r#"\"a\""#, r#"'{"a":"b","c":{"d":1}}'"#),
+        (r#""2","#, r#""2" "#),
+        (r#""2","#, r#""2""#),
+        (r#"}]"#, r#"}}]"#),
+        (r#""b"]}"#, r#""b"]"#),
+        (r#""b"]}"#, r#""b"}"#),
+        (r#""b"]}"#, r#""b"]}}"#),
+        (r#""b"]}"#, r#""b"]]}"#),
+        (r#"{"id""#, r#""id""#),
+        (r#""2","#, "\"2\",\n"),
+        (r#"Title 2","#, r#"Title 2,"#),
+    ] {
+        let broken = sound.replacen(from, to, 1);
+        assert_ne!(broken, sound, "{from}");
+        let feed = read(&format!(
+            r#"{{"version":"https://jsonfeed.org/version/1.1","title":"T","items":[{},{broken},{},{}]}} junk {{"#,
+            item(1),
+            item(3),
+            item(4)
+        ));
+        let ids: Vec<_> = feed.entries.iter().filter_map(|entry| entry.guid.as_deref()).collect();
+        assert_eq!(ids, ["1", "2", "3", "4"], "{broken}");
+        assert_eq!(feed.title.as_deref(), Some("T"), "{broken}");
+    }
 }
 
 #[test]
@@ -411,6 +533,11 @@ fn lists_do_not_grow_with_the_hostility_of_a_document() {
     let entry = many("<enclosure url='a'/><link rel='via' href='b'/>");
     assert!(entry.extras["enclosures"].as_array().unwrap().len() <= 64);
     assert!(many("<media:content url='a'/>").extras.len() <= 1);
+    let files = "<link rel='enclosure' href='/f'/>".repeat(100);
+    assert_eq!(
+        atom(&format!("{files}<link href='/page'/>")).url.as_deref(),
+        Some("https://example.com/page")
+    );
     let base = format!("https://example.com/{}/", "x".repeat(100_000));
     let feed = read(&format!(
         "<rss xml:base='{base}'><channel><item><link>a</link></item></channel></rss>"

@@ -121,9 +121,31 @@ fn reference(rest: &str, entities: &Entities, text: &mut String) -> Option<usize
     Some(consumed)
 }
 
-/// `&#8217;`, `&#x2019;`; numbers 128 to 159 mean what windows-1252 has there.
+/// `&#8217;`, `&#x2019;`; numbers 128 to 159 mean what windows-1252 has there, and two that are halves of a
+/// UTF-16 pair their character.
 fn numeric(bytes: &[u8], text: &mut String) -> Option<usize> {
-    let is_hex = matches!(bytes.get(2), Some(b'x' | b'X'));
+    let (code, length) = number(bytes)?;
+    let (character, length) = match code {
+        0x80..=0x9f => {
+            let byte = [code as u8];
+            let decoded = encoding_rs::WINDOWS_1252.decode_without_bom_handling(&byte).0;
+            (decoded.chars().next()?, length)
+        }
+        0..=8 | 11 | 12 | 14..=31 => (char::REPLACEMENT_CHARACTER, length),
+        0xd800..0xdc00 => {
+            let (low, low_length) = number(&bytes[length..])?;
+            let units = [code as u16, u16::try_from(low).ok()?];
+            (char::decode_utf16(units).next()?.ok()?, length + low_length)
+        }
+        _ => (char::from_u32(code)?, length),
+    };
+    text.push(character);
+    Some(length)
+}
+
+/// The number of the reference that `bytes` begin with, and its length.
+fn number(bytes: &[u8]) -> Option<(u32, usize)> {
+    let is_hex = matches!(bytes.strip_prefix(b"&#")?.first(), Some(b'x' | b'X'));
     let start = if is_hex { 3 } else { 2 };
     let window = bytes.get(start..)?;
     let window = &window[..window.len().min(8)];
@@ -131,17 +153,83 @@ fn numeric(bytes: &[u8], text: &mut String) -> Option<usize> {
     let length = window.iter().position(|b| !is_digit(b)).unwrap_or(window.len());
     let digits = std::str::from_utf8(&window[..length]).ok()?;
     let code = u32::from_str_radix(digits, if is_hex { 16 } else { 10 }).ok()?;
-    let character = match code {
-        0x80..=0x9f => {
-            let byte = [code as u8];
-            encoding_rs::WINDOWS_1252.decode_without_bom_handling(&byte).0.chars().next()?
-        }
-        0..=8 | 11 | 12 | 14..=31 => char::REPLACEMENT_CHARACTER,
-        _ => char::from_u32(code)?,
-    };
-    text.push(character);
     let is_closed = bytes.get(start + length) == Some(&b';');
-    Some(start + length + usize::from(is_closed))
+    Some((code, start + length + usize::from(is_closed)))
+}
+
+/// `text` without the brackets of a CDATA section that was escaped, or put into another one.
+pub(super) fn without_sections(text: String) -> String {
+    const OPENER: &str = "<![CDATA[";
+    if memchr::memmem::find(text.as_bytes(), OPENER.as_bytes()).is_none() {
+        return text;
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut depth = 0usize;
+    let mut rest = text.as_str();
+    while let Some(at) = memchr::memchr2(b'<', b']', rest.as_bytes()) {
+        plain.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(inside) = rest.strip_prefix(OPENER) {
+            depth += 1;
+            rest = inside;
+        } else if let Some(after) = rest.strip_prefix("]]>").filter(|_| depth > 0) {
+            depth -= 1;
+            rest = after;
+        } else {
+            plain.push_str(&rest[..1]);
+            rest = &rest[1..];
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// Elements whose content is no markup.
+const RAW_ELEMENTS: [&[u8]; 4] = [b"script", b"style", b"textarea", b"title"];
+
+/// `html` with `<script>` and its like as words where they never end: they are what it speaks of, and what
+/// follows is no code.
+pub(super) fn with_endless_elements_as_words(html: String) -> String {
+    let bytes = html.as_bytes();
+    let mut has_end = [false; RAW_ELEMENTS.len()];
+    let mut words = Vec::new();
+    for at in memchr::memrchr_iter(b'<', bytes) {
+        let tag = &bytes[at + 1..];
+        let (name, is_end) = tag.strip_prefix(b"/").map_or((tag, false), |name| (name, true));
+        let raw = RAW_ELEMENTS.iter().position(|raw| starts_with_ignore_case(name, raw));
+        let Some(raw) = raw else { continue };
+        if name.get(RAW_ELEMENTS[raw].len()).is_some_and(u8::is_ascii_alphanumeric) {
+            continue;
+        }
+        has_end[raw] |= is_end;
+        if !has_end[raw] {
+            words.push(at);
+        }
+    }
+    if words.is_empty() {
+        return html;
+    }
+    let mut text = String::with_capacity(html.len() + 3 * words.len());
+    let mut copied = 0;
+    for at in words.into_iter().rev() {
+        text.push_str(&html[copied..at]);
+        text.push_str("&lt;");
+        copied = at + 1;
+    }
+    text.push_str(&html[copied..]);
+    text
+}
+
+/// `text` with a line feed for each carriage return that stands alone, as XML asks of its readers.
+pub(super) fn with_line_feeds(text: String) -> String {
+    let bytes = text.as_bytes();
+    let is_alone =
+        |at: usize| bytes.get(at + 1) != Some(&b'\n') && (at == 0 || bytes[at - 1] != b'\n');
+    if !memchr::memchr_iter(b'\r', bytes).any(is_alone) {
+        return text;
+    }
+    let fed = text.char_indices().map(|(at, c)| if c == '\r' && is_alone(at) { '\n' } else { c });
+    fed.collect()
 }
 
 fn named(name: &str) -> Option<char> {
@@ -185,10 +273,26 @@ mod tests {
             ("&eacute;&Eacute;&nbsp;", "éÉ\u{a0}"),
             ("&#8217;&#x2019;&#146;", "’’’"),
             ("&#0;&#xD800;", "\u{fffd}&#xD800;"),
+            (
+                "&#55357;&#56832; &#xD83D;&#xDE00 &#55357;x &#55357;&#55357;&#56832;",
+                "😀 😀 &#55357;x &#55357;😀",
+            ),
             ("&lt p&gt", "< p>"),
             ("?a=1&copy=2&lt=3", "?a=1&copy=2&lt=3"),
         ] {
             assert_eq!(decode(raw, &none), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn sections_in_texts_lose_their_brackets() {
+        for (text, expected) in [
+            ("<![CDATA[a <b>]]>", "a <b>"),
+            ("<![CDATA[<![CDATA[a]]>]]> b", "a b"),
+            ("a ]]> b <![CDATA[c", "a ]]> b c"),
+            ("a[b[0]]>1 < 2", "a[b[0]]>1 < 2"),
+        ] {
+            assert_eq!(without_sections(text.to_owned()), expected, "{text}");
         }
     }
 

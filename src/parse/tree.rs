@@ -7,7 +7,7 @@
 use super::{
     names::{Bindings, Ns, split_name},
     scan::{self, Mark, Scanner, Span},
-    text::{Entities, MAX_ATTRIBUTES, attribute, decode},
+    text::{Entities, MAX_ATTRIBUTES, attribute, decode, with_line_feeds, without_sections},
 };
 
 /// Elements nested deeper than this are read as if they stood at this depth.
@@ -126,8 +126,8 @@ impl<'a> Tree<'a> {
             self.close_top(open, bindings, start, false);
         }
         let before = bindings.len();
-        declare(bindings, attributes.of(self.text), self.entities);
         let qualified = name.of(self.text);
+        declare(bindings, qualified, attributes.of(self.text), self.entities);
         let (prefix, local) = split_name(qualified);
         let mut node = blank(Kind::Element, Span::new(end, end));
         node.ns = bindings.resolve(prefix);
@@ -274,6 +274,13 @@ impl<'a> Tree<'a> {
 
     /// All text inside, references resolved, trimmed.
     pub(super) fn plain_text(&self, node: usize) -> String {
+        let text = self.joined_text(node);
+        // Elsewhere a text may speak of sections.
+        let text = if text.starts_with("<![CDATA[") { without_sections(text) } else { text };
+        trimmed(with_line_feeds(text))
+    }
+
+    fn joined_text(&self, node: usize) -> String {
         let (first, end) = (node + 1, self.nodes[node].end as usize);
         if first + 1 == end && self.nodes[first].kind != Kind::Element {
             let only = &self.nodes[first];
@@ -291,13 +298,13 @@ impl<'a> Tree<'a> {
                 Kind::Element => {}
             }
         }
-        text.trim().to_owned()
+        trimmed(text)
     }
 
     /// The content as HTML: escaped markup unescaped; markup that stands there as elements as written.
     pub(super) fn html(&self, node: usize) -> String {
         if !self.has_elements(node) {
-            return self.plain_text(node);
+            return without_sections(self.plain_text(node));
         }
         let mut html = String::with_capacity(
             (self.nodes[node].inner.end - self.nodes[node].inner.start) as usize,
@@ -306,7 +313,7 @@ impl<'a> Tree<'a> {
         if has_prefixes {
             html = without_end_tag_prefixes(&html);
         }
-        html.trim().to_owned()
+        trimmed(with_line_feeds(without_sections(html)))
     }
 
     /// Copies the source between the marks that have to change: CDATA brackets go, prefixes of tags go.
@@ -337,6 +344,11 @@ impl<'a> Tree<'a> {
     }
 }
 
+fn trimmed(text: String) -> String {
+    let trimmed = text.trim();
+    if trimmed.len() == text.len() { text } else { trimmed.to_owned() }
+}
+
 /// `</h:p>` becomes `</p>`.
 fn without_end_tag_prefixes(html: &str) -> String {
     let mut text = String::with_capacity(html.len());
@@ -365,18 +377,22 @@ fn blank(kind: Kind, inner: Span) -> Node {
     }
 }
 
-/// Takes up the namespace declarations among `attributes`.
-pub(super) fn declare(bindings: &mut Bindings, attributes: &str, entities: &Entities) {
+/// Takes up the namespace declarations among `attributes` of the element `name`.
+pub(super) fn declare(bindings: &mut Bindings, name: &str, attributes: &str, entities: &Entities) {
     if memchr::memmem::find(attributes.as_bytes(), b"xmlns").is_none() {
         return;
     }
-    for (name, value) in scan::attributes(attributes).take(MAX_ATTRIBUTES) {
-        let (prefix, local) = split_name(name);
+    let is_feeds = bindings.is_feed_structure(name);
+    for (attribute, value) in scan::attributes(attributes).take(MAX_ATTRIBUTES) {
+        let (prefix, local) = split_name(attribute);
         if prefix.eq_ignore_ascii_case("xmlns") {
             bindings.declare(local, &decode(value, entities));
-        } else if name.eq_ignore_ascii_case("xmlns") {
+        } else if attribute.eq_ignore_ascii_case("xmlns") {
             bindings.declare("", &decode(value, entities));
         }
+    }
+    if is_feeds {
+        bindings.assume_feed(split_name(name).0);
     }
 }
 
@@ -455,6 +471,11 @@ mod tests {
             ("<d>a<![CDATA[<i>]]>b</d>", "a<i>b"),
             ("<d>a &amp; <b>b</b> <![CDATA[<i>c</i>]]> d</d>", "a &amp; <b>b</b> <i>c</i> d"),
             ("<d><h:p>x<h:br/></h:p></d>", "<p>x<br/></p>"),
+            ("<d>&lt;![CDATA[&lt;p>a]]&gt;</d>", "<p>a"),
+            ("<d>a &lt;![CDATA[b]]> c</d>", "a b c"),
+            ("<d><![CDATA[<![CDATA[a]]>]]></d>", "a"),
+            ("<d>a\rb &amp; c&#13;d\r\ne</d>", "a\nb & c\nd\r\ne"),
+            ("<d>a\r<br/></d>", "a\n<br/>"),
         ] {
             assert_eq!(with_tree(text, |tree| tree.html(1)), expected, "{text}");
         }
