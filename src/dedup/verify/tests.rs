@@ -177,5 +177,5 @@ fn a_word_of_a_book_s_length_is_not_compared_letter_by_letter() {
     assert_apart((1, 0.0, title, &words[0]), (1, 1.0, title, &words[1]), Test::ChangedFacts);
     let body = |word: &str| burglary(word, word, word);
     let bodies = [body(&words[0]), body(&words[1])];
-    assert_apart((1, 0.0, title, &bodies[0]), (1, 1.0, title, &bodies[1]), Test::ChangedFacts);
+    assert_copies((1, 0.0, title, &bodies[0]), (1, 1.0, title, &bodies[1]));
 }
