@@ -12,7 +12,8 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    Evidence, Index, Options, Query, Reason, Scope, Side, Signature, Text, Verification, verify,
+    Evidence, Index, Options, Query, Reason, Scope, Side, Signature, Text, Verification,
+    index::MAX_CANDIDATES, verify,
 };
 use crate::model::{FeedId, TextId, Timestamp};
 
@@ -161,7 +162,8 @@ impl Engine {
         let since = arrival.at.plus_seconds(-self.options.window_seconds);
         let query = Query { feed: arrival.feed, scope: self.options.scope, since };
         let mut verdict = Verdict::kept(text);
-        for candidate in self.index.candidates(&signature, &query) {
+        for candidate in self.index.candidates(&signature, &query).into_iter().take(MAX_CANDIDATES)
+        {
             let Some(stored) = self.stored(candidate.text) else { continue };
             if is_apart(stored.kept) {
                 continue;

@@ -6,7 +6,7 @@
 //! [`super::verify()`] decides.
 //!
 //! It is a cache of the database: rows come in the order of their ids, can be cut back to an id when a transaction
-//! rolls back, and leave at the front when the window moves on. It stays exact while it is a cache: whatever it
+//! rolls back, are forgotten when nobody has their text any more, and leave at the front when the window moves on. It stays exact while it is a cache: whatever it
 //! does not know of, it does not propose.
 
 use std::collections::VecDeque;
@@ -20,8 +20,10 @@ use self::postings::Postings;
 
 /// Furthest Hamming distance at which a fingerprint alone proposes a candidate.
 const MAX_DISTANCE: u32 = 7;
-/// Candidates handed out for one text.
+/// Candidates read for one text.
 pub const MAX_CANDIDATES: usize = 12;
+/// Candidates handed out for one text: some may turn out to be nobody's any more, and count for nothing.
+pub const MAX_PROPOSED: usize = 64;
 /// Share of the smaller text's passages that makes a candidate, from two on: twelve hundredths let all copies of
 /// the labelled set through that were found by passages at all.
 const MIN_SHARED: f32 = 0.12;
@@ -77,7 +79,7 @@ struct Row {
 #[derive(Debug)]
 pub struct Index {
     rows: VecDeque<Row>,
-    /// Slot of `rows[0]`: slots only grow, so that a posting never points at another text than it did.
+    /// Slot of `rows[0]`: slots grow, and are given anew only where a rollback took their postings out.
     first_slot: u32,
     /// Under one passage, headline or band the newest 64 texts are kept: what more share is a template or furniture, and
     /// the true copy is found by what it shares with fewer.
@@ -134,7 +136,7 @@ impl Index {
         first_seen: Timestamp,
         signature: &Signature,
     ) {
-        if self.last_id().is_some_and(|last| last >= text) {
+        if self.rows.back().is_some_and(|last| last.text >= text) {
             return;
         }
         let slot = self.first_slot + self.rows.len() as u32;
@@ -147,25 +149,41 @@ impl Index {
             passages: signature.passages.len() as u32,
             is_live: true,
         });
+        let first_slot = self.first_slot;
+        self.each_posting(signature, |postings, hash| postings.insert(hash, slot, first_slot));
+    }
+
+    /// Forgets one text: nobody has it any more. The signature is the one that it was added with.
+    pub fn forget(&mut self, text: TextId, signature: &Signature) {
+        let Ok(at) = self.rows.binary_search_by_key(&text, |row| row.text) else { return };
+        self.rows[at].is_live = false;
+        let slot = self.first_slot + at as u32;
+        self.each_posting(signature, |postings, hash| postings.remove(hash, slot));
+    }
+
+    fn each_posting(&mut self, signature: &Signature, mut act: impl FnMut(&mut Postings, u32)) {
         for passage in &signature.passages {
-            self.passages.insert(*passage, slot, self.first_slot);
+            act(&mut self.passages, *passage);
         }
         if signature.headline != 0 {
-            self.headlines.insert(headline_key(signature), slot, self.first_slot);
+            act(&mut self.headlines, headline_key(signature));
         }
         for band in bands(signature) {
-            self.bands.insert(band, slot, self.first_slot);
+            act(&mut self.bands, band);
         }
     }
 
     /// Forgets every text with an id greater than `last`, or all: memory follows a transaction that rolled back.
     pub fn truncate(&mut self, last: Option<TextId>) {
-        let is_kept = |row: &Row| last.is_some_and(|last| row.text <= last);
-        self.rows
-            .iter_mut()
-            .rev()
-            .take_while(|row| !is_kept(row))
-            .for_each(|row| row.is_live = false);
+        let held = self.rows.len();
+        while self.rows.back().is_some_and(|row| last.is_none_or(|last| row.text > last)) {
+            self.rows.pop_back();
+        }
+        if self.rows.len() < held {
+            let end = self.first_slot + self.rows.len() as u32;
+            let all = [&mut self.passages, &mut self.headlines, &mut self.bands];
+            all.into_iter().for_each(|postings| postings.truncate(end));
+        }
     }
 
     /// Forgets the texts at the front that were first seen before `before`.
@@ -176,7 +194,8 @@ impl Index {
         }
     }
 
-    /// The texts worth reading, best first, at most [`MAX_CANDIDATES`].
+    /// The texts worth reading, best first, at most [`MAX_PROPOSED`]: the first [`MAX_CANDIDATES`] that still are
+    /// somebody's are meant to be read.
     pub fn candidates(&self, signature: &Signature, query: &Query) -> Vec<Candidate> {
         if query.scope == Scope::Off {
             return Vec::new();
@@ -198,7 +217,7 @@ impl Index {
         ranked.sort_unstable_by(|(one, left), (other, right)| {
             other.total_cmp(one).then(right.text.cmp(&left.text))
         });
-        ranked.truncate(MAX_CANDIDATES);
+        ranked.truncate(MAX_PROPOSED);
         ranked.into_iter().map(|(_, candidate)| candidate).collect()
     }
 
@@ -358,14 +377,42 @@ mod tests {
             index.insert(TextId(id), FEED, at(0), &text);
         }
         let candidates = index.candidates(&text, &query());
-        assert_eq!(candidates.len(), MAX_CANDIDATES);
+        assert_eq!(candidates.len(), MAX_PROPOSED);
         assert_eq!(candidates[0].text, TextId(3000));
+    }
+
+    #[test]
+    fn what_was_rolled_back_hides_nothing_and_takes_no_room() {
+        let mut index = Index::new();
+        let text = signature(77, 7 << 32, &[1, 2, 3, 1 << 20]);
+        index.insert(TextId(1), FEED, at(0), &text);
+        let mut bytes = 0;
+        for round in 0..200 {
+            (2..=60).for_each(|id| index.insert(TextId(id), FEED, at(0), &text));
+            index.truncate(Some(TextId(1)));
+            assert_eq!(found(&index, &text), [1], "{round}");
+            bytes = if round == 0 { index.memory_bytes() } else { bytes };
+        }
+        assert_eq!(index.memory_bytes(), bytes);
+    }
+
+    #[test]
+    fn what_was_forgotten_makes_room_for_older_texts() {
+        let mut index = Index::new();
+        let text = signature(77, 7 << 32, &[1, 2, 3, 1 << 20]);
+        index.insert(TextId(1), FEED, at(0), &text);
+        for id in 2..1000 {
+            index.insert(TextId(id), FEED, at(0), &text);
+            index.forget(TextId(id), &text);
+        }
+        assert_eq!((index.len(), found(&index, &text)), (1, vec![1]));
+        assert_eq!(index.last_id(), Some(TextId(1)));
     }
 
     proptest! {
         /// Whatever was inserted, rolled back and evicted, a text is found exactly while it is held.
         #[test]
-        fn the_index_holds_what_the_list_holds(steps in prop::collection::vec((0u8..10, 0u32..40), 1..200)) {
+        fn the_index_holds_what_the_list_holds(steps in prop::collection::vec((0u8..11, 0u32..40), 1..200)) {
             let mut index = Index::new();
             let mut held: VecDeque<(i64, i64, u32)> = VecDeque::new();
             let mut id = 0;
@@ -382,6 +429,11 @@ mod tests {
                         index.evict(at(before));
                         held.retain(|(_, seen, _)| *seen >= before);
                     }
+                    10 => {
+                        if let Some((id, _, key)) = held.remove(value as usize) {
+                            index.forget(TextId(id), &signature(0, u64::from(key + 1) << 32, &[]));
+                        }
+                    }
                     _ => {
                         id += 1;
                         index.insert(TextId(id), FEED, at(hour), &signature(0, u64::from(value + 1) << 32, &[]));
@@ -391,7 +443,7 @@ mod tests {
                 prop_assert_eq!(index.len(), held.len());
                 prop_assert_eq!(index.last_id(), held.back().map(|(id, ..)| TextId(*id)));
                 let expected: Vec<i64> =
-                    held.iter().rev().filter(|(.., key)| *key == value).map(|(id, ..)| *id).take(MAX_CANDIDATES).collect();
+                    held.iter().rev().filter(|(.., key)| *key == value).map(|(id, ..)| *id).take(MAX_PROPOSED).collect();
                 prop_assert_eq!(found(&index, &signature(0, u64::from(value + 1) << 32, &[])), expected);
             }
         }
