@@ -15,7 +15,7 @@ use super::{
     state::{State, instant, with_side},
 };
 use crate::{
-    dedup::{Prefer, Query, Scope, Side, Test, Text, Verification, verify},
+    dedup::{Prefer, Query, Scope, Side, Test, Text, Verification, index::MAX_CANDIDATES, verify},
     digest::Arrival,
     model::{Article, DuplicateId, FeedId, Timestamp},
     store::{
@@ -173,9 +173,11 @@ impl Judging<'_> {
     fn by_index(&mut self, state: &mut State, now: Timestamp) -> Result<Option<Fold>, Error> {
         let query = Query { feed: self.feed.id, scope: self.feed.dedup_scope, since: self.since };
         let candidates = state.index(now)?.candidates(&self.arrival.signature, &query);
+        let mut read = 0;
         for candidate in candidates {
-            // A row that nobody names any more: an older text of something, or one that was removed.
+            // Nobody's any more: removed, or replaced by another process.
             let Some(text) = state.db.text(candidate.text)? else { continue };
+            read += 1;
             let lead = Lead {
                 via: serde_json::to_value(candidate.via).unwrap_or_default(),
                 distance: candidate.distance,
@@ -183,6 +185,9 @@ impl Judging<'_> {
             };
             if let Some(fold) = self.compare(state, text, &lead)? {
                 return Ok(Some(fold));
+            }
+            if read == MAX_CANDIDATES {
+                break;
             }
         }
         Ok(None)

@@ -79,7 +79,7 @@ fn revise_text(
         (current.fingerprint, current.text_id)
     };
     let new = own_text(article, fingerprint, text_id);
-    state.db.replace_text(id, &new, change.as_str(), change.is_told(), now)?;
+    replace_text(state, &current, &new, change.as_str(), change.is_told(), now)?;
     Ok(true)
 }
 
@@ -104,7 +104,7 @@ fn revise_lent(
         index_text(state, current.feed_id, current.first_seen_at, &arrival.signature, now)?;
     let new = own_text(article, fingerprint, text_id);
     let change = if change == Change::Headline { change } else { Change::Substantive };
-    state.db.replace_text(current.article_id, &new, change.as_str(), true, now)?;
+    replace_text(state, current, &new, change.as_str(), true, now)?;
     Ok(true)
 }
 
@@ -178,6 +178,8 @@ pub(super) fn revise_duplicate(
     } else if takes_over(state, copy.feed_id, &kept, &verification, options.dedup.prefer)? {
         take_over(state, &kept, id, article, fingerprint, text_id, now)?;
     }
+    // Last: until now the article may have shown it.
+    state.release_text(copy.text_id)?;
     Ok(true)
 }
 
@@ -202,7 +204,7 @@ fn follow_lender(
         text_from: Some(copy),
         ..own_text(article, fingerprint, text_id)
     };
-    state.db.replace_text(kept.article_id, &new, change.as_str(), change.is_told(), now)
+    replace_text(state, kept, &new, change.as_str(), change.is_told(), now)
 }
 
 /// A fuller copy's text takes the kept one's place; the old text goes to the revisions.
@@ -220,7 +222,7 @@ pub(super) fn take_over(
         text_from: Some(copy),
         ..own_text(article, fingerprint, text_id)
     };
-    state.db.replace_text(kept.article_id, &new, "fuller", true, now)
+    replace_text(state, kept, &new, "fuller", true, now)
 }
 
 /// Makes a copy an article of its own, on somebody's order. That pair is kept apart for good.
@@ -235,7 +237,7 @@ pub(super) fn unfold(
     let kept = state.db.article_text(copy.article_id)?.ok_or_else(not_found)?;
     if state.db.text_from(kept.article_id)? == Some(id) {
         match best_of_rest(state, &kept, id, options_of)? {
-            Some(best) => lend(state, &best, now)?,
+            Some(best) => lend(state, &kept, &best, now)?,
             None => return_own_text(state, &kept, now)?,
         }
     }
@@ -277,9 +279,27 @@ fn best_of_rest(
 }
 
 /// A stored copy's text takes the place of what its article shows.
-fn lend(state: &mut State, copy: &StoredText, now: Timestamp) -> Result<(), Error> {
+fn lend(
+    state: &mut State,
+    kept: &StoredText,
+    copy: &StoredText,
+    now: Timestamp,
+) -> Result<(), Error> {
     let new = NewText { body_source: "copy", text_from: copy.duplicate_id, ..stored_text(copy) };
-    state.db.replace_text(copy.article_id, &new, "fuller", true, now)
+    replace_text(state, kept, &new, "fuller", true, now)
+}
+
+/// Gives an article another text; the one that it had leaves the index unless somebody has it still.
+fn replace_text(
+    state: &mut State,
+    kept: &StoredText,
+    new: &NewText<'_>,
+    change: &str,
+    is_change: bool,
+    now: Timestamp,
+) -> Result<(), Error> {
+    state.db.replace_text(kept.article_id, new, change, is_change, now)?;
+    state.release_text(kept.text_id)
 }
 
 /// Gives an article back the text that its own publisher last gave it.
@@ -291,7 +311,7 @@ fn return_own_text(state: &mut State, kept: &StoredText, now: Timestamp) -> Resu
     let (fingerprint, text_id) =
         index_text(state, own.feed_id, own.first_seen_at, &signature, now)?;
     let new = NewText { fingerprint, text_id, ..stored_text(&own) };
-    state.db.replace_text(kept.article_id, &new, "unfolded", true, now)
+    replace_text(state, kept, &new, "unfolded", true, now)
 }
 
 /// The article as its own publisher has it, where a copy's text stands in its place.

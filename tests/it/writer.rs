@@ -113,6 +113,25 @@ fn an_edit_is_a_revision_and_never_a_second_article() {
 }
 
 #[test]
+fn an_article_that_is_edited_often_stays_to_be_found() {
+    let mut desk = Desk::new();
+    let (a, b) = (desk.feed("a"), desk.feed("b"));
+    let said = |edit: u64| format!("{} {}", story(1, 200), story(100 + edit, 12));
+    for edit in 0..20_u64 {
+        desk.poll(a, &[Entry::new("1", "Bridge opened in Holm", &said(edit))]);
+    }
+    desk.poll(a, &[Entry::new("1", "Holm crosses the river dry of foot", &said(20))]);
+    let copy = Entry::new("2", "Bridge opened in Holm", &said(19)).url(Some("https://b.example/2"));
+    assert_eq!(desk.poll(b, &[copy]).duplicates, 1);
+    // What nobody has any more is not indexed either.
+    assert_eq!(desk.value("SELECT count(*) FROM fingerprints"), "2");
+    desk.restart();
+    let copy = Entry::new("3", "Bridge opened in Holm", &said(18)).url(Some("https://b.example/3"));
+    assert_eq!(desk.poll(b, &[copy]).duplicates, 1);
+    desk.check();
+}
+
+#[test]
 fn an_entry_that_loses_its_text_takes_nothing_away() {
     let mut desk = Desk::new();
     let feed = desk.feed("a");
