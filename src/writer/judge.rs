@@ -15,7 +15,12 @@ use super::{
     state::{State, instant, with_side},
 };
 use crate::{
-    dedup::{Prefer, Query, Scope, Side, Test, Text, Verification, index::MAX_CANDIDATES, verify},
+    dedup::{
+        Prefer, Query, Scope, Side, Test, Text, Verification,
+        index::MAX_CANDIDATES,
+        join::{Basis, is_related, joins},
+        verify,
+    },
     digest::Arrival,
     model::{Article, DuplicateId, FeedId, Timestamp},
     store::{
@@ -214,7 +219,7 @@ impl Judging<'_> {
         self.compared += 1;
         let verification = self.verify(state, &text)?;
         if !agrees(&verification, lead.key.is_some()) {
-            self.refuse(&text, lead, &verification);
+            self.refuse(&text, lead, &verification, None);
             return Ok(None);
         }
         let (kept, against_kept) = if text.is_kept() {
@@ -229,6 +234,10 @@ impl Judging<'_> {
             }
         };
         if self.is_kept_apart(state, &kept)? {
+            return Ok(None);
+        }
+        if !self.joins(state, &kept, lead, &verification, &against_kept)? {
+            self.refuse(&text, lead, &verification, Some((&kept, &against_kept)));
             return Ok(None);
         }
         Ok(Some(self.fold(&text, kept, lead, &verification, against_kept)))
@@ -255,9 +264,41 @@ impl Judging<'_> {
         Ok(with_side(text, &furniture, |other| verify(&self.side, other, &self.options.dedup)))
     }
 
-    fn refuse(&mut self, text: &StoredText, lead: &Lead, verification: &Verification) {
+    /// Whether this article, a copy of one of an article's texts, may join it. One that was first seen before the window
+    /// takes no more copies, however young those are that it has.
+    fn joins(
+        &self,
+        state: &State,
+        kept: &StoredText,
+        lead: &Lead,
+        found: &Verification,
+        against_kept: &Verification,
+    ) -> Result<bool, Error> {
+        let limits = &self.options.dedup.thresholds;
+        if kept.first_seen_at < self.since {
+            return Ok(false);
+        }
+        match Basis::of(found).filter(|_| lead.key.is_none()) {
+            Some(basis) => joins(basis, found, against_kept, limits, || {
+                state.db.has_report(kept.article_id, limits.min_tokens)
+            }),
+            None => Ok(agrees(against_kept, true) || is_related(against_kept, limits)),
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        text: &StoredText,
+        lead: &Lead,
+        verification: &Verification,
+        against_kept: Option<(&StoredText, &Verification)>,
+    ) {
         if self.refused.len() < MAX_REFUSED {
-            self.refused.push(comparison(text, lead, verification));
+            let mut refused = comparison(text, lead, verification);
+            if let Some((kept, against_kept)) = against_kept.filter(|_| !text.is_kept()) {
+                refused["kept"] = of_kept(kept, against_kept);
+            }
+            self.refused.push(refused);
         }
     }
 
@@ -281,12 +322,7 @@ impl Judging<'_> {
             "compared": self.compared,
         });
         if !text.is_kept() {
-            evidence["kept"] = json!({
-                "article": kept.article_id,
-                "is_duplicate": against_kept.is_duplicate,
-                "similarity": against_kept.similarity,
-                "evidence": against_kept.evidence,
-            });
+            evidence["kept"] = of_kept(&kept, &against_kept);
         }
         if !self.refused.is_empty() {
             evidence["refused"] = Value::Array(self.refused.clone());
@@ -308,6 +344,16 @@ pub(super) fn agrees(verification: &Verification, has_key: bool) -> bool {
         || has_key
             && verification.evidence.headline >= HEADLINE_AGREES
             && !matches!(verification.evidence.test, Test::ChangedFacts | Test::OtherIssue)
+}
+
+/// The comparison with what the article shows, where the copy was found through another text of its.
+fn of_kept(kept: &StoredText, against_kept: &Verification) -> Value {
+    json!({
+        "article": kept.article_id,
+        "is_duplicate": against_kept.is_duplicate,
+        "similarity": against_kept.similarity,
+        "evidence": against_kept.evidence,
+    })
 }
 
 fn comparison(text: &StoredText, lead: &Lead, verification: &Verification) -> Value {

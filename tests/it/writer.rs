@@ -446,6 +446,58 @@ fn a_chain_of_copies_names_an_article_that_stands() {
 }
 
 #[test]
+fn an_item_without_text_joins_no_two_reports() {
+    let title = "Fire in the old harbour hall";
+    let entry = |key: &str, body: &str| {
+        Entry::new(key, title, body).url(Some(&format!("https://{key}.example/fire")))
+    };
+    let mut desk = Desk::new();
+    let feeds = ["a", "b", "c", "d"].map(|name| desk.feed(name));
+    desk.poll(feeds[0], &[entry("a", "")]);
+    assert_eq!(desk.poll(feeds[1], &[entry("b", &story(1, 120))]).duplicates, 1);
+    assert_eq!(desk.poll(feeds[2], &[entry("c", &story(2, 120))]).duplicates, 0);
+    assert_eq!(desk.poll(feeds[3], &[entry("d", &story(1, 110))]).duplicates, 1);
+    assert_eq!(desk.rows("SELECT article_id FROM duplicates"), ["1", "1"]);
+    assert_eq!(
+        desk.value(
+            "SELECT value ->> '$.evidence.test' FROM articles, json_each(evidence, '$.refused')
+             WHERE articles.id = 2 AND value ->> '$.kept.article' = 1"
+        ),
+        "few_words"
+    );
+    desk.check();
+}
+
+#[test]
+fn a_chain_of_copies_stays_near_what_its_article_shows() {
+    let mut desk = Desk::new();
+    desk.prefer(Prefer::First);
+    let feeds = ["a", "b", "c", "d", "e", "f"].map(|name| desk.feed(name));
+    let parts: Vec<String> = (1..12).map(|seed| story(seed, 48)).collect();
+    for (at, feed) in feeds.iter().enumerate() {
+        let body = parts[at..at + 5].join("\n\n");
+        let entry = Entry::new(&at.to_string(), "Bridge closed after the storm", &body);
+        desk.poll(*feed, &[entry]);
+    }
+    // Each holds four fifths of the one before it.
+    assert_eq!(desk.rows("SELECT id, feed_id FROM articles"), ["1|1", "2|5"]);
+}
+
+#[test]
+fn an_article_outside_the_window_takes_no_more_copies() {
+    let mut desk = Desk::new();
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| desk.feed(name));
+    let entry = |key: &str| Entry::new(key, "Bridge opened in Holm", &story(1, 120));
+    desk.poll(a, &[entry("1")]);
+    desk.later(6 * 86_400);
+    assert_eq!(desk.poll(b, &[entry("2")]).duplicates, 1);
+    desk.later(2 * 86_400);
+    assert_eq!(desk.poll(c, &[entry("3")]).new, 1);
+    assert_eq!(desk.poll(d, &[entry("4")]).duplicates, 1);
+    assert_eq!(desk.rows("SELECT article_id FROM duplicates"), ["1", "2"]);
+}
+
+#[test]
 fn a_feed_that_is_off_neither_folds_nor_is_folded_into() {
     let mut desk = Desk::new();
     let (a, off, own) =
