@@ -250,7 +250,7 @@ impl Engine {
         let body = self.strip(arrival);
         let against_shown = self.against(&side(arrival, &body), shown);
         let lends = self.options.prefer == Prefer::Fullest
-            && against_shown.is_some_and(|seen| is_fuller(&seen, &self.options.thresholds));
+            && against_shown.is_some_and(|seen| is_fuller(&seen, false, &self.options.thresholds));
         if let Some(article) = self.articles.get_mut(&kept) {
             article.has_report |= is_report;
             article.shown = if lends { text } else { shown };
@@ -327,6 +327,19 @@ mod tests {
             let copy = Arrival { feed: FeedId(4), ..ferry.clone() };
             assert!(engine.judge(copy).duplicate_of.is_some());
         }
+    }
+
+    #[test]
+    fn a_stub_gives_way_to_the_report_and_so_finds_its_copies() {
+        let title = "Ferry to Sund cancelled on Monday";
+        let mut engine = Engine::new(Options::default(), Furniture::NONE);
+        let arrivals = [
+            arrival(1, 0, title, "More on this story shortly."),
+            arrival(2, 1, title, FERRY),
+            arrival(3, 30, "No ferry this week", FERRY),
+        ];
+        assert_eq!(judge(&mut engine, &arrivals), [None, Some(1), Some(1)]);
+        assert_eq!(engine.articles[&TextId(1)].shown, TextId(2));
     }
 
     #[test]

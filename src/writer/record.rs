@@ -328,8 +328,14 @@ impl Recording<'_> {
             feed.id = self.feed.id.0, article.id = into.0, reason, evidence = %fold.evidence,
             "folded {id} into article {into}: {reason}",
         );
-        let prefer = self.poll.options.dedup.prefer;
-        if takes_over(self.state, self.feed.id, &fold.kept, &fold.against_kept, prefer)? {
+        if takes_over(
+            self.state,
+            self.feed.id,
+            &fold.kept,
+            &fold.against_kept,
+            fold.has_key,
+            &self.poll.options.dedup,
+        )? {
             self.counts.taken_over += 1;
             let fingerprint = arrival.signature.fingerprint;
             take_over(

@@ -9,8 +9,7 @@ use serde_json::json;
 
 use super::{
     change::{Change, classify},
-    identity::is_root,
-    judge::{agrees, outdoes, takes_over},
+    judge::{basis, outdoes, shared_key, takes_over},
     lines::strip,
     outcome::Options,
     state::{State, instant, with_side},
@@ -129,8 +128,9 @@ pub(super) fn revise_duplicate(
     let has_lent = state.db.text_from(kept.article_id)? == Some(id);
     let against = if has_lent { with_own_text(state, &kept)? } else { kept.clone() };
     let verification = compare(state, &copy, arrival, &against, options)?;
-    let key = shared_key(article, &kept);
-    let holds = agrees(&verification, key.is_some())
+    let key = shared_key(article.guid.as_deref(), article.url.as_deref(), &kept);
+    let titles = key.map(|_| [article.title.as_str(), &against.title]);
+    let holds = basis(&verification, titles, &options.dedup).is_some()
         || still_matches_another(state, id, &copy, arrival, options)?;
     let (fingerprint, text_id) = if change.is_told() {
         index_text(state, copy.feed_id, copy.first_seen_at, &arrival.signature, now)?
@@ -175,7 +175,8 @@ pub(super) fn revise_duplicate(
         state.db.promote_duplicate(id, &evidence)?;
     } else if has_lent {
         follow_lender(state, &kept, id, &verification, (fingerprint, text_id), arrival, now)?;
-    } else if takes_over(state, copy.feed_id, &kept, &verification, options.dedup.prefer)? {
+    } else if takes_over(state, copy.feed_id, &kept, &verification, key.is_some(), &options.dedup)?
+    {
         take_over(state, &kept, id, article, fingerprint, text_id, now)?;
     }
     // Last: until now the article may have shown it.
@@ -270,8 +271,8 @@ fn best_of_rest(
         let verification = with_side(&copy, &furniture[0], |copy| {
             with_side(&best, &furniture[1], |best| verify(copy, best, &options))
         });
-        let against = (best.feed_id, best.body.is_empty());
-        if outdoes(state, copy.feed_id, against, &verification, options.prefer)? {
+        let has_key = shared_key(copy.guid.as_deref(), copy.url.as_deref(), kept).is_some();
+        if outdoes(state, [copy.feed_id, best.feed_id], &verification, has_key, &options)? {
             best = copy;
         }
     }
@@ -330,17 +331,6 @@ fn with_own_text(state: &State, kept: &StoredText) -> Result<StoredText, Error> 
         text_id: None,
         ..kept.clone()
     })
-}
-
-/// What a copy and its article have in common besides their text.
-fn shared_key(article: &Article, kept: &StoredText) -> Option<&'static str> {
-    let has_url = article.url.is_some() && article.url == kept.url;
-    let has_guid = article.guid.is_some() && article.guid == kept.guid;
-    if has_url && !article.url.as_deref().is_some_and(is_root) {
-        Some("same_url")
-    } else {
-        has_guid.then_some("same_guid")
-    }
 }
 
 /// A copy that was found through another copy, or through an earlier text of its article, may hold by that one alone.

@@ -533,6 +533,45 @@ fn the_same_url_folds_only_where_headline_or_text_agrees() {
 }
 
 #[test]
+fn a_page_that_is_used_again_tells_another_story() {
+    for (first, second, hours, expected) in [
+        ("Weather forecast", "Weather forecast", 1, 0),
+        ("Live", "Live from Bergby: the count on election night", 1, 0),
+        ("Bridge opened in Holm", "Bridge opened in Holm: four arrested at the ceremony", 1, 0),
+        ("Weather forecast for Holm and Varde", "Weather forecast for Holm and Varde", 30, 0),
+        ("Weather forecast for Holm and Varde", "Weather forecast for Holm and Varde", 20, 1),
+    ] {
+        let mut desk = Desk::new();
+        let (a, b) = (desk.feed("a"), desk.feed("b"));
+        desk.poll(a, &[Entry::new("1", first, &story(1, 120))]);
+        desk.later(hours * 3_600);
+        let other = Entry::new("1", second, &story(2, 100)).guid(None);
+        assert_eq!(desk.poll(b, &[other]).duplicates, expected, "{second} {hours}");
+    }
+}
+
+#[test]
+fn a_stub_and_a_teaser_of_the_same_page_give_way_to_the_report() {
+    let title = "Fire in the old harbour hall";
+    for (first, is_same_page, expected) in [
+        ("", false, "copy|1"),
+        ("More on this story shortly.", false, "copy|1"),
+        (&*story(2, 20), true, "copy|1"),
+        (&*story(2, 50), true, "feed|"),
+        (&*story(2, 100), true, "feed|"),
+    ] {
+        let mut desk = Desk::new();
+        let (a, b) = (desk.feed("a"), desk.feed("b"));
+        desk.poll(a, &[Entry::new("1", title, first)]);
+        let key = if is_same_page { "1" } else { "2" };
+        let report = desk.poll(b, &[Entry::new(key, title, &story(1, 120)).guid(None)]);
+        assert_eq!(report.duplicates, 1, "{first}");
+        assert_eq!(desk.value("SELECT body_source, text_from FROM articles"), expected, "{first}");
+        desk.check();
+    }
+}
+
+#[test]
 fn an_edited_copy_of_the_same_page_stays_one() {
     let mut desk = Desk::new();
     let (a, b) = (desk.feed("a"), desk.feed("b"));
