@@ -81,7 +81,7 @@ pub fn joins<E>(
 
 /// Share of the shorter of two texts that the other must have, where both are copies of a third: two truncated items in
 /// different furniture have .29 of one another, two reports under one headline a sentence at most.
-const RELATED: f64 = 0.25;
+pub const RELATED: f64 = 0.25;
 
 /// Whether two texts have something in common, or cannot be compared.
 pub fn is_related(seen: &Verification, limits: &Thresholds) -> bool {

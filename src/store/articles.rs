@@ -255,6 +255,23 @@ impl Database {
         Ok(article)
     }
 
+    /// Gives a copy to another article, with the comparison by which it is one of that.
+    pub(crate) fn move_duplicate(&self, id: DuplicateId, folded: &Folded<'_>) -> Result<(), Error> {
+        let mut statement = self.connection.prepare_cached(
+            "UPDATE duplicates SET article_id = ?2, reason = ?3, distance = ?4, similarity = ?5, evidence = ?6
+             WHERE id = ?1",
+        )?;
+        statement.execute(params![
+            id,
+            folded.article_id,
+            folded.reason,
+            folded.distance,
+            folded.similarity,
+            folded.kept.evidence.to_string()
+        ])?;
+        Ok(())
+    }
+
     /// What the publisher says about an article besides its text: follows every edit, makes no revision. Author
     /// and summary belong to the text where a copy has lent it.
     pub(crate) fn update_particulars(&self, id: ArticleId, article: &Article) -> Result<(), Error> {

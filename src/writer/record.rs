@@ -250,7 +250,9 @@ impl Recording<'_> {
         self.state.db.update_entry(row.id, &keys(&arrival.article), self.now)?;
         let is_edited = row.content_hash != arrival.article.content_hash;
         let is_revised = match row.holds {
-            Holds::Article(id) if is_edited => revise_article(self.state, id, arrival, self.now)?,
+            Holds::Article(id) if is_edited => {
+                revise_article(self.state, id, arrival, &self.poll.options, self.now)?
+            }
             Holds::Article(id) => {
                 self.state.db.update_particulars(id, &arrival.article)?;
                 false

@@ -428,6 +428,63 @@ fn after_an_unfold_priority_counts_among_the_copies_that_are_left() {
 }
 
 #[test]
+fn copies_of_a_lent_text_leave_with_it() {
+    let entry = |key: &str, body: &str| {
+        Entry::new(key, "Storm breaks masts at Holm", body)
+            .url(Some(&format!("https://{key}.example/storm")))
+    };
+    let parts: Vec<String> = (1..=6).map(|seed| story(seed, 48)).collect();
+    let lent = || {
+        let mut desk = Desk::new();
+        let feeds = ["a", "b", "c", "d"].map(|name| desk.feed(name));
+        desk.poll(feeds[0], &[entry("a", &parts[0])]);
+        desk.poll(feeds[1], &[entry("b", &parts.join("\n\n"))]);
+        desk.poll(feeds[2], &[entry("c", &parts[3..].join("\n\n"))]);
+        desk.poll(feeds[3], &[entry("d", &parts[2..].join("\n\n"))]);
+        assert_eq!(desk.rows("SELECT article_id FROM duplicates"), ["1", "1", "1"]);
+        (desk, feeds)
+    };
+    let articles = "SELECT id, feed_id, word_count, body_source FROM articles";
+    let copies = "SELECT id, article_id, reason FROM duplicates";
+
+    let (desk, _) = lent();
+    desk.unfold(1);
+    assert_eq!(desk.rows(articles), ["1|1|48|feed", "2|2|288|feed"]);
+    assert_eq!(desk.rows(copies), ["2|2|near_duplicate", "3|2|near_duplicate"]);
+    assert_eq!(
+        desk.rows("SELECT evidence ->> '$.left' FROM duplicates WHERE article_id = 2"),
+        ["1", "1"]
+    );
+    desk.check();
+
+    // The lender tells another story: the two that matched it are one article, shown by the fuller.
+    let (mut desk, feeds) = lent();
+    desk.poll(feeds[1], &[entry("b", &story(9, 200))]);
+    assert_eq!(desk.rows(articles), ["1|1|48|feed", "2|2|200|feed", "3|4|192|feed"]);
+    assert_eq!(desk.rows(copies), ["2|3|near_duplicate"]);
+    desk.check();
+}
+
+#[test]
+fn an_article_that_tells_another_story_loses_the_copies_of_the_first() {
+    let mut desk = Desk::new();
+    let [a, b, c] = ["a", "b", "c"].map(|name| desk.feed(name));
+    let top = |body: &str| Entry::new("top", "Storm breaks masts at Holm", body);
+    desk.poll(a, &[top(&story(1, 120))]);
+    desk.poll(b, &[Entry::new("b", "Storm breaks masts at Holm", &story(1, 110))]);
+    desk.poll(c, &[Entry::new("c", "Storm breaks masts at Holm", &story(1, 100))]);
+    // An edit that leaves something of it is one.
+    let grown = format!("{} {}", story(1, 60), story(3, 200));
+    desk.poll(a, &[top(&grown)]);
+    assert_eq!(desk.value("SELECT count(*) FROM articles"), "1");
+    desk.poll(a, &[top(&story(2, 150)).titled("Bears seen near the school")]);
+    assert_eq!(desk.rows("SELECT id, feed_id FROM articles"), ["1|1", "2|2"]);
+    assert_eq!(desk.rows("SELECT id, article_id FROM duplicates"), ["2|2"]);
+    assert_eq!(desk.rows("SELECT feed_id, article_id FROM entries"), ["1|1", "2|2", "3|"]);
+    desk.check();
+}
+
+#[test]
 fn a_chain_of_copies_names_an_article_that_stands() {
     let mut desk = Desk::new();
     let (a, b, c) = (desk.feed("a"), desk.feed("b"), desk.feed("c"));
