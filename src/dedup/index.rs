@@ -86,6 +86,9 @@ pub struct Index {
     passages: Postings,
     headlines: Postings,
     bands: Postings,
+    /// Headlines and whole fingerprints of one feed, for feeds that are judged against themselves alone: what many feeds
+    /// carry must not hide their own repeats.
+    own: Postings,
 }
 
 impl Default for Index {
@@ -103,6 +106,7 @@ impl Index {
             passages: Postings::new(),
             headlines: Postings::new(),
             bands: Postings::new(),
+            own: Postings::new(),
         }
     }
 
@@ -123,7 +127,7 @@ impl Index {
 
     /// Bytes on the heap, room to grow included.
     pub fn memory_bytes(&self) -> usize {
-        let postings = [&self.passages, &self.headlines, &self.bands];
+        let postings = [&self.passages, &self.headlines, &self.bands, &self.own];
         self.rows.capacity() * size_of::<Row>()
             + postings.map(Postings::memory_bytes).iter().sum::<usize>()
     }
@@ -150,18 +154,26 @@ impl Index {
             is_live: true,
         });
         let first_slot = self.first_slot;
-        self.each_posting(signature, |postings, hash| postings.insert(hash, slot, first_slot));
+        self.each_posting(feed, signature, |postings, hash| {
+            postings.insert(hash, slot, first_slot);
+        });
     }
 
     /// Forgets one text: nobody has it any more. The signature is the one that it was added with.
     pub fn forget(&mut self, text: TextId, signature: &Signature) {
         let Ok(at) = self.rows.binary_search_by_key(&text, |row| row.text) else { return };
-        self.rows[at].is_live = false;
-        let slot = self.first_slot + at as u32;
-        self.each_posting(signature, |postings, hash| postings.remove(hash, slot));
+        let row = &mut self.rows[at];
+        row.is_live = false;
+        let (feed, slot) = (row.feed, self.first_slot + at as u32);
+        self.each_posting(feed, signature, |postings, hash| postings.remove(hash, slot));
     }
 
-    fn each_posting(&mut self, signature: &Signature, mut act: impl FnMut(&mut Postings, u32)) {
+    fn each_posting(
+        &mut self,
+        feed: FeedId,
+        signature: &Signature,
+        mut act: impl FnMut(&mut Postings, u32),
+    ) {
         for passage in &signature.passages {
             act(&mut self.passages, *passage);
         }
@@ -170,6 +182,9 @@ impl Index {
         }
         for band in bands(signature) {
             act(&mut self.bands, band);
+        }
+        for key in own_keys(feed, signature) {
+            act(&mut self.own, key);
         }
     }
 
@@ -181,7 +196,7 @@ impl Index {
         }
         if self.rows.len() < held {
             let end = self.first_slot + self.rows.len() as u32;
-            let all = [&mut self.passages, &mut self.headlines, &mut self.bands];
+            let all = [&mut self.passages, &mut self.headlines, &mut self.bands, &mut self.own];
             all.into_iter().for_each(|postings| postings.truncate(end));
         }
     }
@@ -206,6 +221,9 @@ impl Index {
         let mut found: Vec<(u32, Via, u32)> = self.by_passages(signature);
         found.extend(self.by_headline(signature));
         found.extend(self.by_fingerprint(signature));
+        if query.scope == Scope::Feed {
+            found.extend(self.by_own(query.feed, signature));
+        }
         found.sort_unstable();
         found.dedup_by_key(|(slot, ..)| *slot);
         let mut ranked: Vec<(f32, Candidate)> = found
@@ -263,6 +281,22 @@ impl Index {
             .filter(is_near)
             .map(|slot| (slot, Via::Fingerprint, 0))
     }
+
+    fn by_own<'a>(
+        &'a self,
+        feed: FeedId,
+        signature: &'a Signature,
+    ) -> impl Iterator<Item = (u32, Via, u32)> + 'a {
+        let via = move |slot: u32| {
+            let row = self.row(slot).filter(|row| row.feed == feed)?;
+            if row.fingerprint.0 != 0 && row.fingerprint == signature.fingerprint {
+                Some((slot, Via::Fingerprint, 0))
+            } else {
+                (row.headline == signature.headline).then_some((slot, Via::Headline, 0))
+            }
+        };
+        own_keys(feed, signature).flat_map(|key| self.own.under(key)).filter_map(via)
+    }
 }
 
 /// Two passages and [`MIN_SHARED`] of the smaller set; of a set of few, one.
@@ -285,6 +319,16 @@ fn rank(row: &Row, via: Via, shared: u32, signature: &Signature) -> (f32, Candid
 
 fn headline_key(signature: &Signature) -> u32 {
     (signature.headline >> 32) as u32
+}
+
+/// Keys of what a feed's texts may have in common: the headline, the whole fingerprint.
+fn own_keys(feed: FeedId, signature: &Signature) -> impl Iterator<Item = u32> + use<> {
+    let of_feed = (feed.0 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let hashes = [signature.headline, signature.fingerprint.0.rotate_left(1)];
+    hashes
+        .into_iter()
+        .filter(|hash| *hash != 0)
+        .map(move |hash| ((hash ^ of_feed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32)
 }
 
 /// Keys of the four 16-bit bands of a fingerprint; of no fingerprint none.
@@ -367,6 +411,23 @@ mod tests {
             let query = Query { feed: FeedId(feed), scope, since: at(since) };
             assert_eq!(index.candidates(&text, &query).len(), expected, "{feed} {scope:?} {since}");
         }
+    }
+
+    #[test]
+    fn a_feed_judged_against_itself_finds_its_own_behind_a_crowd() {
+        let mut index = Index::new();
+        let text = signature(77, 7 << 32, &[1, 2, 3, 1 << 20]);
+        for id in 1..=200 {
+            index.insert(TextId(id), FeedId(id), at(0), &text);
+        }
+        for probe in [&text, &signature(77, 0, &[]), &signature(5, 7 << 32, &[])] {
+            let query = Query { feed: FeedId(3), scope: Scope::Feed, since: at(0) };
+            let found = index.candidates(probe, &query);
+            assert_eq!(found.iter().map(|one| one.text).collect::<Vec<_>>(), [TextId(3)]);
+        }
+        index.forget(TextId(3), &text);
+        let query = Query { feed: FeedId(3), scope: Scope::Feed, since: at(0) };
+        assert_eq!(index.candidates(&text, &query), []);
     }
 
     #[test]
