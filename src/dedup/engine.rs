@@ -7,12 +7,16 @@
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
+    convert::Infallible,
 };
 
 use serde::Serialize;
 
 use super::{
-    Evidence, Index, Options, Query, Reason, Scope, Side, Signature, Text, Verification, verify,
+    Evidence, Index, Options, Prefer, Query, Reason, Scope, Side, Signature, Text, Verification,
+    index::MAX_CANDIDATES,
+    join::{Basis, is_fuller, joins},
+    verify,
 };
 use crate::model::{FeedId, TextId, Timestamp};
 
@@ -77,6 +81,15 @@ struct Stored {
     kept: TextId,
 }
 
+/// What an article has become by its copies.
+#[derive(Debug)]
+struct Kept {
+    /// The text that it shows.
+    shown: TextId,
+    /// Whether any of its texts is long enough to be compared.
+    has_report: bool,
+}
+
 /// Judges a stream of texts.
 #[derive(Debug)]
 pub struct Engine {
@@ -84,6 +97,7 @@ pub struct Engine {
     furniture: Furniture,
     index: Index,
     texts: Vec<Stored>,
+    articles: HashMap<TextId, Kept>,
     counts: HashMap<FeedId, HashMap<u64, u32>>,
     learned: HashMap<FeedId, HashSet<u64>>,
 }
@@ -114,6 +128,7 @@ impl Engine {
             furniture,
             index: Index::new(),
             texts: Vec::new(),
+            articles: HashMap::new(),
             counts: HashMap::new(),
             learned: HashMap::new(),
         }
@@ -128,6 +143,7 @@ impl Engine {
     pub fn judge_apart(&mut self, arrival: Arrival, is_apart: impl Fn(TextId) -> bool) -> Verdict {
         let text = TextId(self.texts.len() as i64 + 1);
         let (verdict, signature) = self.compare(text, &arrival, &is_apart);
+        self.take_in(&verdict, &arrival, signature.tokens);
         if verdict.duplicate_of.is_none() {
             self.learn(&arrival);
         }
@@ -161,14 +177,15 @@ impl Engine {
         let since = arrival.at.plus_seconds(-self.options.window_seconds);
         let query = Query { feed: arrival.feed, scope: self.options.scope, since };
         let mut verdict = Verdict::kept(text);
-        for candidate in self.index.candidates(&signature, &query) {
+        for candidate in self.index.candidates(&signature, &query).into_iter().take(MAX_CANDIDATES)
+        {
             let Some(stored) = self.stored(candidate.text) else { continue };
             if is_apart(stored.kept) {
                 continue;
             }
             let other = self.strip(&stored.arrival);
             let found = verify(&side, &self::side(&stored.arrival, &other), &self.options);
-            if found.is_duplicate {
+            if self.joins(&side, candidate.text, stored.kept, since, &found) {
                 verdict.duplicate_of = Some(stored.kept);
                 verdict.reason = found.reason;
                 verdict.matched = Some(candidate.text);
@@ -184,6 +201,32 @@ impl Engine {
         (verdict, signature)
     }
 
+    /// Whether a text may join the article that one which it was compared with belongs to.
+    fn joins(
+        &self,
+        side: &Side<'_>,
+        through: TextId,
+        kept: TextId,
+        since: Timestamp,
+        found: &Verification,
+    ) -> bool {
+        let is_in_window = self.stored(kept).is_some_and(|stored| stored.arrival.at >= since);
+        let (Some(basis), Some(article)) = (Basis::of(found), self.articles.get(&kept)) else {
+            return false;
+        };
+        let against_shown = self.against(side, article.shown).filter(|_| article.shown != through);
+        let shown = against_shown.as_ref().unwrap_or(found);
+        let has_report = || Ok::<_, Infallible>(article.has_report);
+        let limits = &self.options.thresholds;
+        is_in_window && joins(basis, found, shown, limits, has_report).unwrap_or(false)
+    }
+
+    fn against(&self, side: &Side<'_>, text: TextId) -> Option<Verification> {
+        let stored = self.stored(text)?;
+        let body = self.strip(&stored.arrival);
+        Some(verify(side, &self::side(&stored.arrival, &body), &self.options))
+    }
+
     fn stored(&self, text: TextId) -> Option<&Stored> {
         self.texts.get(usize::try_from(text.0 - 1).ok()?)
     }
@@ -192,6 +235,25 @@ impl Engine {
         match self.learned.get(&arrival.feed) {
             Some(learned) => Cow::Owned((self.furniture.strip)(&arrival.body, learned)),
             None => Cow::Borrowed(&arrival.body),
+        }
+    }
+
+    /// Follows a verdict: another article, or another copy, which may be the one that the article shows from now on.
+    fn take_in(&mut self, verdict: &Verdict, arrival: &Arrival, tokens: u32) {
+        let text = verdict.text;
+        let is_report = tokens >= self.options.thresholds.min_tokens;
+        let Some(kept) = verdict.duplicate_of else {
+            self.articles.insert(text, Kept { shown: text, has_report: is_report });
+            return;
+        };
+        let Some(shown) = self.articles.get(&kept).map(|article| article.shown) else { return };
+        let body = self.strip(arrival);
+        let against_shown = self.against(&side(arrival, &body), shown);
+        let lends = self.options.prefer == Prefer::Fullest
+            && against_shown.is_some_and(|seen| is_fuller(&seen, false, &self.options.thresholds));
+        if let Some(article) = self.articles.get_mut(&kept) {
+            article.has_report |= is_report;
+            article.shown = if lends { text } else { shown };
         }
     }
 
@@ -245,6 +307,54 @@ mod tests {
             arrival(3, 2, "No ferry to Sund on Monday", &format!("HOLM (dpx) - {cut}")),
         ];
         assert_eq!(judge(&mut engine, &arrivals), [None, Some(1), Some(1)]);
+    }
+
+    #[test]
+    fn one_headline_over_two_reports_joins_neither_to_the_other() {
+        let title = "Fire in the old harbour hall";
+        let other = "Flames were seen over Varde at midnight and the brigade came with nine engines, said \
+            the mayor, who spoke of a loss for the whole town. Nobody was inside, and the cause is not known yet.";
+        let (item, ferry, fire) =
+            (arrival(1, 0, title, ""), arrival(2, 1, title, FERRY), arrival(3, 2, title, other));
+        for (order, expected) in [
+            ([&item, &ferry, &fire], [None, Some(1), None]),
+            ([&ferry, &item, &fire], [None, Some(1), None]),
+            ([&ferry, &fire, &item], [None, None, Some(2)]),
+        ] {
+            let mut engine = Engine::new(Options::default(), Furniture::NONE);
+            assert_eq!(judge(&mut engine, &order.map(Clone::clone)), expected);
+            // A copy of the report is found by its text all the same.
+            let copy = Arrival { feed: FeedId(4), ..ferry.clone() };
+            assert!(engine.judge(copy).duplicate_of.is_some());
+        }
+    }
+
+    #[test]
+    fn a_stub_gives_way_to_the_report_and_so_finds_its_copies() {
+        let title = "Ferry to Sund cancelled on Monday";
+        let mut engine = Engine::new(Options::default(), Furniture::NONE);
+        let arrivals = [
+            arrival(1, 0, title, "More on this story shortly."),
+            arrival(2, 1, title, FERRY),
+            arrival(3, 30, "No ferry this week", FERRY),
+        ];
+        assert_eq!(judge(&mut engine, &arrivals), [None, Some(1), Some(1)]);
+        assert_eq!(engine.articles[&TextId(1)].shown, TextId(2));
+    }
+
+    #[test]
+    fn a_chain_ends_where_nothing_of_what_is_shown_is_left() {
+        let sentences: Vec<&str> = FERRY.split_inclusive(". ").collect();
+        let title = "Ferry to Sund cancelled on Monday";
+        let mut engine = Engine::new(Options::default(), Furniture::NONE);
+        let second: String = [sentences[2], sentences[3], sentences[4], sentences[1]].concat();
+        let third: String = [sentences[3], sentences[4]].concat();
+        let arrivals = [
+            arrival(1, 0, title, &sentences[..3].concat()),
+            arrival(2, 1, title, &second),
+            arrival(3, 2, title, &third),
+        ];
+        assert_eq!(judge(&mut engine, &arrivals), [None, Some(1), None]);
     }
 
     #[test]

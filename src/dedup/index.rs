@@ -6,7 +6,7 @@
 //! [`super::verify()`] decides.
 //!
 //! It is a cache of the database: rows come in the order of their ids, can be cut back to an id when a transaction
-//! rolls back, and leave at the front when the window moves on. It stays exact while it is a cache: whatever it
+//! rolls back, are forgotten when nobody has their text any more, and leave at the front when the window moves on. It stays exact while it is a cache: whatever it
 //! does not know of, it does not propose.
 
 use std::collections::VecDeque;
@@ -20,8 +20,10 @@ use self::postings::Postings;
 
 /// Furthest Hamming distance at which a fingerprint alone proposes a candidate.
 const MAX_DISTANCE: u32 = 7;
-/// Candidates handed out for one text.
+/// Candidates read for one text.
 pub const MAX_CANDIDATES: usize = 12;
+/// Candidates handed out for one text: some may turn out to be nobody's any more, and count for nothing.
+pub const MAX_PROPOSED: usize = 64;
 /// Share of the smaller text's passages that makes a candidate, from two on: twelve hundredths let all copies of
 /// the labelled set through that were found by passages at all.
 const MIN_SHARED: f32 = 0.12;
@@ -77,13 +79,16 @@ struct Row {
 #[derive(Debug)]
 pub struct Index {
     rows: VecDeque<Row>,
-    /// Slot of `rows[0]`: slots only grow, so that a posting never points at another text than it did.
+    /// Slot of `rows[0]`: slots grow, and are given anew only where a rollback took their postings out.
     first_slot: u32,
     /// Under one passage, headline or band the newest 64 texts are kept: what more share is a template or furniture, and
     /// the true copy is found by what it shares with fewer.
     passages: Postings,
     headlines: Postings,
     bands: Postings,
+    /// Headlines and whole fingerprints of one feed, for feeds that are judged against themselves alone: what many feeds
+    /// carry must not hide their own repeats.
+    own: Postings,
 }
 
 impl Default for Index {
@@ -101,6 +106,7 @@ impl Index {
             passages: Postings::new(),
             headlines: Postings::new(),
             bands: Postings::new(),
+            own: Postings::new(),
         }
     }
 
@@ -121,7 +127,7 @@ impl Index {
 
     /// Bytes on the heap, room to grow included.
     pub fn memory_bytes(&self) -> usize {
-        let postings = [&self.passages, &self.headlines, &self.bands];
+        let postings = [&self.passages, &self.headlines, &self.bands, &self.own];
         self.rows.capacity() * size_of::<Row>()
             + postings.map(Postings::memory_bytes).iter().sum::<usize>()
     }
@@ -134,7 +140,7 @@ impl Index {
         first_seen: Timestamp,
         signature: &Signature,
     ) {
-        if self.last_id().is_some_and(|last| last >= text) {
+        if self.rows.back().is_some_and(|last| last.text >= text) {
             return;
         }
         let slot = self.first_slot + self.rows.len() as u32;
@@ -147,25 +153,52 @@ impl Index {
             passages: signature.passages.len() as u32,
             is_live: true,
         });
+        let first_slot = self.first_slot;
+        self.each_posting(feed, signature, |postings, hash| {
+            postings.insert(hash, slot, first_slot);
+        });
+    }
+
+    /// Forgets one text: nobody has it any more. The signature is the one that it was added with.
+    pub fn forget(&mut self, text: TextId, signature: &Signature) {
+        let Ok(at) = self.rows.binary_search_by_key(&text, |row| row.text) else { return };
+        let row = &mut self.rows[at];
+        row.is_live = false;
+        let (feed, slot) = (row.feed, self.first_slot + at as u32);
+        self.each_posting(feed, signature, |postings, hash| postings.remove(hash, slot));
+    }
+
+    fn each_posting(
+        &mut self,
+        feed: FeedId,
+        signature: &Signature,
+        mut act: impl FnMut(&mut Postings, u32),
+    ) {
         for passage in &signature.passages {
-            self.passages.insert(*passage, slot, self.first_slot);
+            act(&mut self.passages, *passage);
         }
         if signature.headline != 0 {
-            self.headlines.insert(headline_key(signature), slot, self.first_slot);
+            act(&mut self.headlines, headline_key(signature));
         }
         for band in bands(signature) {
-            self.bands.insert(band, slot, self.first_slot);
+            act(&mut self.bands, band);
+        }
+        for key in own_keys(feed, signature) {
+            act(&mut self.own, key);
         }
     }
 
     /// Forgets every text with an id greater than `last`, or all: memory follows a transaction that rolled back.
     pub fn truncate(&mut self, last: Option<TextId>) {
-        let is_kept = |row: &Row| last.is_some_and(|last| row.text <= last);
-        self.rows
-            .iter_mut()
-            .rev()
-            .take_while(|row| !is_kept(row))
-            .for_each(|row| row.is_live = false);
+        let held = self.rows.len();
+        while self.rows.back().is_some_and(|row| last.is_none_or(|last| row.text > last)) {
+            self.rows.pop_back();
+        }
+        if self.rows.len() < held {
+            let end = self.first_slot + self.rows.len() as u32;
+            let all = [&mut self.passages, &mut self.headlines, &mut self.bands, &mut self.own];
+            all.into_iter().for_each(|postings| postings.truncate(end));
+        }
     }
 
     /// Forgets the texts at the front that were first seen before `before`.
@@ -176,7 +209,8 @@ impl Index {
         }
     }
 
-    /// The texts worth reading, best first, at most [`MAX_CANDIDATES`].
+    /// The texts worth reading, best first, at most [`MAX_PROPOSED`]: the first [`MAX_CANDIDATES`] that still are
+    /// somebody's are meant to be read.
     pub fn candidates(&self, signature: &Signature, query: &Query) -> Vec<Candidate> {
         if query.scope == Scope::Off {
             return Vec::new();
@@ -187,6 +221,9 @@ impl Index {
         let mut found: Vec<(u32, Via, u32)> = self.by_passages(signature);
         found.extend(self.by_headline(signature));
         found.extend(self.by_fingerprint(signature));
+        if query.scope == Scope::Feed {
+            found.extend(self.by_own(query.feed, signature));
+        }
         found.sort_unstable();
         found.dedup_by_key(|(slot, ..)| *slot);
         let mut ranked: Vec<(f32, Candidate)> = found
@@ -198,7 +235,7 @@ impl Index {
         ranked.sort_unstable_by(|(one, left), (other, right)| {
             other.total_cmp(one).then(right.text.cmp(&left.text))
         });
-        ranked.truncate(MAX_CANDIDATES);
+        ranked.truncate(MAX_PROPOSED);
         ranked.into_iter().map(|(_, candidate)| candidate).collect()
     }
 
@@ -244,6 +281,22 @@ impl Index {
             .filter(is_near)
             .map(|slot| (slot, Via::Fingerprint, 0))
     }
+
+    fn by_own<'a>(
+        &'a self,
+        feed: FeedId,
+        signature: &'a Signature,
+    ) -> impl Iterator<Item = (u32, Via, u32)> + 'a {
+        let via = move |slot: u32| {
+            let row = self.row(slot).filter(|row| row.feed == feed)?;
+            if row.fingerprint.0 != 0 && row.fingerprint == signature.fingerprint {
+                Some((slot, Via::Fingerprint, 0))
+            } else {
+                (row.headline == signature.headline).then_some((slot, Via::Headline, 0))
+            }
+        };
+        own_keys(feed, signature).flat_map(|key| self.own.under(key)).filter_map(via)
+    }
 }
 
 /// Two passages and [`MIN_SHARED`] of the smaller set; of a set of few, one.
@@ -266,6 +319,16 @@ fn rank(row: &Row, via: Via, shared: u32, signature: &Signature) -> (f32, Candid
 
 fn headline_key(signature: &Signature) -> u32 {
     (signature.headline >> 32) as u32
+}
+
+/// Keys of what a feed's texts may have in common: the headline, the whole fingerprint.
+fn own_keys(feed: FeedId, signature: &Signature) -> impl Iterator<Item = u32> + use<> {
+    let of_feed = (feed.0 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let hashes = [signature.headline, signature.fingerprint.0.rotate_left(1)];
+    hashes
+        .into_iter()
+        .filter(|hash| *hash != 0)
+        .map(move |hash| ((hash ^ of_feed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32)
 }
 
 /// Keys of the four 16-bit bands of a fingerprint; of no fingerprint none.
@@ -351,6 +414,23 @@ mod tests {
     }
 
     #[test]
+    fn a_feed_judged_against_itself_finds_its_own_behind_a_crowd() {
+        let mut index = Index::new();
+        let text = signature(77, 7 << 32, &[1, 2, 3, 1 << 20]);
+        for id in 1..=200 {
+            index.insert(TextId(id), FeedId(id), at(0), &text);
+        }
+        for probe in [&text, &signature(77, 0, &[]), &signature(5, 7 << 32, &[])] {
+            let query = Query { feed: FeedId(3), scope: Scope::Feed, since: at(0) };
+            let found = index.candidates(probe, &query);
+            assert_eq!(found.iter().map(|one| one.text).collect::<Vec<_>>(), [TextId(3)]);
+        }
+        index.forget(TextId(3), &text);
+        let query = Query { feed: FeedId(3), scope: Scope::Feed, since: at(0) };
+        assert_eq!(index.candidates(&text, &query), []);
+    }
+
+    #[test]
     fn a_crowd_of_equals_stays_bounded() {
         let mut index = Index::new();
         let text = signature(77, 7 << 32, &[1, 2, 3, 1 << 20]);
@@ -358,14 +438,42 @@ mod tests {
             index.insert(TextId(id), FEED, at(0), &text);
         }
         let candidates = index.candidates(&text, &query());
-        assert_eq!(candidates.len(), MAX_CANDIDATES);
+        assert_eq!(candidates.len(), MAX_PROPOSED);
         assert_eq!(candidates[0].text, TextId(3000));
+    }
+
+    #[test]
+    fn what_was_rolled_back_hides_nothing_and_takes_no_room() {
+        let mut index = Index::new();
+        let text = signature(77, 7 << 32, &[1, 2, 3, 1 << 20]);
+        index.insert(TextId(1), FEED, at(0), &text);
+        let mut bytes = 0;
+        for round in 0..200 {
+            (2..=60).for_each(|id| index.insert(TextId(id), FEED, at(0), &text));
+            index.truncate(Some(TextId(1)));
+            assert_eq!(found(&index, &text), [1], "{round}");
+            bytes = if round == 0 { index.memory_bytes() } else { bytes };
+        }
+        assert_eq!(index.memory_bytes(), bytes);
+    }
+
+    #[test]
+    fn what_was_forgotten_makes_room_for_older_texts() {
+        let mut index = Index::new();
+        let text = signature(77, 7 << 32, &[1, 2, 3, 1 << 20]);
+        index.insert(TextId(1), FEED, at(0), &text);
+        for id in 2..1000 {
+            index.insert(TextId(id), FEED, at(0), &text);
+            index.forget(TextId(id), &text);
+        }
+        assert_eq!((index.len(), found(&index, &text)), (1, vec![1]));
+        assert_eq!(index.last_id(), Some(TextId(1)));
     }
 
     proptest! {
         /// Whatever was inserted, rolled back and evicted, a text is found exactly while it is held.
         #[test]
-        fn the_index_holds_what_the_list_holds(steps in prop::collection::vec((0u8..10, 0u32..40), 1..200)) {
+        fn the_index_holds_what_the_list_holds(steps in prop::collection::vec((0u8..11, 0u32..40), 1..200)) {
             let mut index = Index::new();
             let mut held: VecDeque<(i64, i64, u32)> = VecDeque::new();
             let mut id = 0;
@@ -382,6 +490,11 @@ mod tests {
                         index.evict(at(before));
                         held.retain(|(_, seen, _)| *seen >= before);
                     }
+                    10 => {
+                        if let Some((id, _, key)) = held.remove(value as usize) {
+                            index.forget(TextId(id), &signature(0, u64::from(key + 1) << 32, &[]));
+                        }
+                    }
                     _ => {
                         id += 1;
                         index.insert(TextId(id), FEED, at(hour), &signature(0, u64::from(value + 1) << 32, &[]));
@@ -391,7 +504,7 @@ mod tests {
                 prop_assert_eq!(index.len(), held.len());
                 prop_assert_eq!(index.last_id(), held.back().map(|(id, ..)| TextId(*id)));
                 let expected: Vec<i64> =
-                    held.iter().rev().filter(|(.., key)| *key == value).map(|(id, ..)| *id).take(MAX_CANDIDATES).collect();
+                    held.iter().rev().filter(|(.., key)| *key == value).map(|(id, ..)| *id).take(MAX_PROPOSED).collect();
                 prop_assert_eq!(found(&index, &signature(0, u64::from(value + 1) << 32, &[])), expected);
             }
         }

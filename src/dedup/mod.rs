@@ -7,6 +7,7 @@
 pub mod engine;
 mod han;
 pub mod index;
+pub mod join;
 pub mod signature;
 pub mod thresholds;
 pub mod tokens;

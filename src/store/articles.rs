@@ -255,6 +255,23 @@ impl Database {
         Ok(article)
     }
 
+    /// Gives a copy to another article, with the comparison by which it is one of that.
+    pub(crate) fn move_duplicate(&self, id: DuplicateId, folded: &Folded<'_>) -> Result<(), Error> {
+        let mut statement = self.connection.prepare_cached(
+            "UPDATE duplicates SET article_id = ?2, reason = ?3, distance = ?4, similarity = ?5, evidence = ?6
+             WHERE id = ?1",
+        )?;
+        statement.execute(params![
+            id,
+            folded.article_id,
+            folded.reason,
+            folded.distance,
+            folded.similarity,
+            folded.kept.evidence.to_string()
+        ])?;
+        Ok(())
+    }
+
     /// What the publisher says about an article besides its text: follows every edit, makes no revision. Author
     /// and summary belong to the text where a copy has lent it.
     pub(crate) fn update_particulars(&self, id: ArticleId, article: &Article) -> Result<(), Error> {
@@ -398,6 +415,17 @@ impl Database {
         ))?;
         let copies = statement.query_map([id], StoredText::from_row)?;
         Ok(copies.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether an article or one of its copies has so many tokens.
+    pub(crate) fn has_report(&self, id: ArticleId, tokens: u32) -> Result<bool, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT 1 FROM (SELECT text_id, word_count FROM articles WHERE id = ?1
+                            UNION ALL SELECT text_id, word_count FROM duplicates WHERE article_id = ?1) AS t
+             LEFT JOIN fingerprints AS f ON f.id = t.text_id
+             WHERE coalesce(f.tokens, t.word_count) >= ?2",
+        )?;
+        Ok(statement.exists(params![id, tokens])?)
     }
 
     /// An earlier text of an article, while it is in the duplicate index.

@@ -1,7 +1,7 @@
-//! The rows that the duplicate index in memory is made of. Only ever added to: the index finds new ones by
-//! their growing id.
+//! The rows that the duplicate index in memory is made of. None is ever changed: the index finds new ones by
+//! their growing id, and one whose text nobody has any more goes.
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::{
     Database, Error,
@@ -39,6 +39,27 @@ impl Database {
         Ok(TextId(id))
     }
 
+    /// Removes the row of a text that no article, copy or revision has any more, and hands it over.
+    pub(crate) fn remove_fingerprint(
+        &self,
+        id: TextId,
+        take: impl FnOnce(&FingerprintRow<'_>),
+    ) -> Result<(), Error> {
+        let mut statement = self.connection.prepare_cached(
+            "DELETE FROM fingerprints WHERE id = ?1
+                AND NOT EXISTS (SELECT 1 FROM articles WHERE text_id = ?1)
+                AND NOT EXISTS (SELECT 1 FROM duplicates WHERE text_id = ?1)
+                AND NOT EXISTS (SELECT 1 FROM revisions WHERE text_id = ?1)
+             RETURNING id, feed_id, first_seen_at, fingerprint, headline, tokens, passages",
+        )?;
+        let mut rows = statement.query([id])?;
+        if let Some(row) = rows.next()? {
+            take(&fingerprint_from(row)?);
+            rows.next()?;
+        }
+        Ok(())
+    }
+
     /// Hands over, in order of id, every row after `last` whose text was first seen at `since` or later.
     pub fn fingerprints_after(
         &self,
@@ -61,16 +82,19 @@ impl Database {
         )?;
         let mut rows = statement.query(params![oldest, since])?;
         while let Some(row) = rows.next()? {
-            let fingerprint = FingerprintRow {
-                feed_id: row.get(1)?,
-                first_seen_at: row.get(2)?,
-                fingerprint: Fingerprint(to_hash(row.get(3)?)),
-                headline: to_hash(row.get(4)?),
-                tokens: row.get(5)?,
-                passages: row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?,
-            };
-            take(row.get(0)?, &fingerprint);
+            take(row.get(0)?, &fingerprint_from(row)?);
         }
         Ok(())
     }
+}
+
+fn fingerprint_from<'a>(row: &'a Row<'_>) -> Result<FingerprintRow<'a>, Error> {
+    Ok(FingerprintRow {
+        feed_id: row.get(1)?,
+        first_seen_at: row.get(2)?,
+        fingerprint: Fingerprint(to_hash(row.get(3)?)),
+        headline: to_hash(row.get(4)?),
+        tokens: row.get(5)?,
+        passages: row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?,
+    })
 }

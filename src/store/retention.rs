@@ -14,7 +14,7 @@ pub const LEDGER_SECONDS: i64 = 30 * 86_400;
 /// What is kept for how long; `None` is forever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// `keep`: articles, with their copies and revisions.
+    /// `keep`: articles, with their copies and revisions, from the newest copy on.
     pub keep_seconds: Option<i64>,
     /// `keep_duplicates`.
     pub keep_duplicates_seconds: Option<i64>,
@@ -51,7 +51,7 @@ impl Removed {
 }
 
 /// Rows of one table removed in one transaction.
-const BATCH: i64 = 200;
+const BATCH: usize = 200;
 
 impl Database {
     /// One small batch of what may go, in a transaction of its own. Call again while it removes anything.
@@ -87,9 +87,12 @@ impl Database {
         }
     }
 
-    /// Copies and revisions go with their article; the ledger keeps its entries, holding nothing.
+    /// Copies and revisions go with their article, once the newest of them is old as well; the ledger keeps its entries,
+    /// holding nothing.
     fn remove_articles(&self, before: Timestamp) -> Result<usize, Error> {
-        let ids = self.oldest("articles", "first_seen_at", before)?;
+        let newest_copy =
+            "(SELECT max(first_seen_at) FROM duplicates WHERE article_id = articles.id)";
+        let ids = self.oldest("articles", "first_seen_at", newest_copy, before)?;
         let mut delete = self.connection.prepare_cached("DELETE FROM articles WHERE id = ?1")?;
         for id in &ids {
             self.unindex_text(crate::model::ArticleId(*id))?;
@@ -99,7 +102,7 @@ impl Database {
     }
 
     fn remove_oldest(&self, table: &str, column: &str, before: Timestamp) -> Result<usize, Error> {
-        let ids = self.oldest(table, column, before)?;
+        let ids = self.oldest(table, column, "NULL", before)?;
         let mut delete =
             self.connection.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?1"))?;
         for id in &ids {
@@ -108,18 +111,29 @@ impl Database {
         Ok(ids.len())
     }
 
-    /// Ids from the old end of a table, up to the first row that is younger.
-    fn oldest(&self, table: &str, column: &str, before: Timestamp) -> Result<Vec<i64>, Error> {
+    /// A batch of ids from the old end of a table, up to the first row that is younger, without those that something
+    /// younger holds.
+    fn oldest(
+        &self,
+        table: &str,
+        column: &str,
+        held_by: &str,
+        before: Timestamp,
+    ) -> Result<Vec<i64>, Error> {
         let mut statement = self
             .connection
-            .prepare_cached(&format!("SELECT id, {column} FROM {table} ORDER BY id LIMIT ?1"))?;
-        let mut rows = statement.query([BATCH])?;
+            .prepare_cached(&format!("SELECT id, {column}, {held_by} FROM {table} ORDER BY id"))?;
+        let mut rows = statement.query([])?;
         let mut ids = Vec::new();
-        while let Some(row) = rows.next()? {
+        while let Some(row) = rows.next()?
+            && ids.len() < BATCH
+        {
             if row.get::<_, Timestamp>(1)? >= before {
                 break;
             }
-            ids.push(row.get(0)?);
+            if row.get::<_, Option<Timestamp>>(2)?.is_none_or(|newest| newest < before) {
+                ids.push(row.get(0)?);
+            }
         }
         Ok(ids)
     }
@@ -129,7 +143,7 @@ impl Database {
             "DELETE FROM fingerprints WHERE id IN
                 (SELECT id FROM fingerprints WHERE first_seen_at < ?1 ORDER BY first_seen_at LIMIT ?2)",
         )?;
-        Ok(statement.execute(params![before, BATCH])?)
+        Ok(statement.execute(params![before, BATCH as i64])?)
     }
 
     fn remove_entries(&self, before: Timestamp) -> Result<usize, Error> {
@@ -137,7 +151,7 @@ impl Database {
             "DELETE FROM entries WHERE id IN
                 (SELECT id FROM entries WHERE listed = 0 AND last_listed_at < ?1 LIMIT ?2)",
         )?;
-        Ok(statement.execute(params![before, BATCH])?)
+        Ok(statement.execute(params![before, BATCH as i64])?)
     }
 
     /// Takes up `[store] search`. A change rebuilds the full-text index, which takes a while on a large

@@ -15,7 +15,12 @@ use super::{
     state::{State, instant, with_side},
 };
 use crate::{
-    dedup::{Prefer, Query, Scope, Side, Test, Text, Verification, verify},
+    dedup::{
+        self, Prefer, Query, Scope, Side, Text, Verification,
+        index::MAX_CANDIDATES,
+        join::{Basis, is_fuller, joins, may_stand_for},
+        verify,
+    },
     digest::Arrival,
     model::{Article, DuplicateId, FeedId, Timestamp},
     store::{
@@ -51,14 +56,13 @@ pub(super) struct Fold {
     pub(super) evidence: Value,
     /// The comparison with the kept text: whether the copy may lend its own.
     pub(super) against_kept: Verification,
+    /// Whether URL or guid are the kept text's too.
+    pub(super) has_key: bool,
 }
 
 /// Refused candidates that are written down with an article.
 const MAX_REFUSED: usize = 3;
-/// Share of the shorter headline's words from which two entries of one URL or guid agree by their headline.
-const HEADLINE_AGREES: f64 = 0.8;
-/// Characters that a guid must have to be looked for in other
-/// feeds: numbers and short names recur.
+/// Characters that a guid must have to be looked for in other feeds: numbers and short names recur.
 const MIN_GUID_LENGTH: usize = 12;
 
 /// One article on its way to a verdict.
@@ -173,9 +177,11 @@ impl Judging<'_> {
     fn by_index(&mut self, state: &mut State, now: Timestamp) -> Result<Option<Fold>, Error> {
         let query = Query { feed: self.feed.id, scope: self.feed.dedup_scope, since: self.since };
         let candidates = state.index(now)?.candidates(&self.arrival.signature, &query);
+        let mut read = 0;
         for candidate in candidates {
-            // A row that nobody names any more: an older text of something, or one that was removed.
+            // Nobody's any more: removed, or replaced by another process.
             let Some(text) = state.db.text(candidate.text)? else { continue };
+            read += 1;
             let lead = Lead {
                 via: serde_json::to_value(candidate.via).unwrap_or_default(),
                 distance: candidate.distance,
@@ -183,6 +189,9 @@ impl Judging<'_> {
             };
             if let Some(fold) = self.compare(state, text, &lead)? {
                 return Ok(Some(fold));
+            }
+            if read == MAX_CANDIDATES {
+                break;
             }
         }
         Ok(None)
@@ -208,10 +217,10 @@ impl Judging<'_> {
         }
         self.compared += 1;
         let verification = self.verify(state, &text)?;
-        if !agrees(&verification, lead.key.is_some()) {
-            self.refuse(&text, lead, &verification);
+        let Some(basis) = self.basis(&text, lead, &verification) else {
+            self.refuse(&text, lead, &verification, None);
             return Ok(None);
-        }
+        };
         let (kept, against_kept) = if text.is_kept() {
             (text.clone(), verification.clone())
         } else {
@@ -224,6 +233,10 @@ impl Judging<'_> {
             }
         };
         if self.is_kept_apart(state, &kept)? {
+            return Ok(None);
+        }
+        if !self.joins(state, &kept, lead, basis, &verification, &against_kept)? {
+            self.refuse(&text, lead, &verification, Some((&kept, &against_kept)));
             return Ok(None);
         }
         Ok(Some(self.fold(&text, kept, lead, &verification, against_kept)))
@@ -250,9 +263,46 @@ impl Judging<'_> {
         Ok(with_side(text, &furniture, |other| verify(&self.side, other, &self.options.dedup)))
     }
 
-    fn refuse(&mut self, text: &StoredText, lead: &Lead, verification: &Verification) {
+    /// Whether this article, a copy of one of an article's texts, may join it. One that was first seen before the window
+    /// takes no more copies, however young those are that it has.
+    fn joins(
+        &self,
+        state: &State,
+        kept: &StoredText,
+        lead: &Lead,
+        basis: Basis,
+        found: &Verification,
+        against_kept: &Verification,
+    ) -> Result<bool, Error> {
+        if kept.first_seen_at < self.since {
+            return Ok(false);
+        }
+        if basis == Basis::Key && self.basis(kept, lead, against_kept) == Some(Basis::Key) {
+            return Ok(true);
+        }
+        let limits = &self.options.dedup.thresholds;
+        let has_report = || state.db.has_report(kept.article_id, limits.min_tokens);
+        joins(basis, found, against_kept, limits, has_report)
+    }
+
+    fn basis(&self, text: &StoredText, lead: &Lead, found: &Verification) -> Option<Basis> {
+        let titles = lead.key.map(|_| [&*self.article().title, &text.title]);
+        basis(found, titles, &self.options.dedup)
+    }
+
+    fn refuse(
+        &mut self,
+        text: &StoredText,
+        lead: &Lead,
+        verification: &Verification,
+        against_kept: Option<(&StoredText, &Verification)>,
+    ) {
         if self.refused.len() < MAX_REFUSED {
-            self.refused.push(comparison(text, lead, verification));
+            let mut refused = comparison(text, lead, verification);
+            if let Some((kept, against_kept)) = against_kept.filter(|_| !text.is_kept()) {
+                refused["kept"] = of_kept(kept, against_kept);
+            }
+            self.refused.push(refused);
         }
     }
 
@@ -276,12 +326,7 @@ impl Judging<'_> {
             "compared": self.compared,
         });
         if !text.is_kept() {
-            evidence["kept"] = json!({
-                "article": kept.article_id,
-                "is_duplicate": against_kept.is_duplicate,
-                "similarity": against_kept.similarity,
-                "evidence": against_kept.evidence,
-            });
+            evidence["kept"] = of_kept(&kept, &against_kept);
         }
         if !self.refused.is_empty() {
             evidence["refused"] = Value::Array(self.refused.clone());
@@ -291,18 +336,38 @@ impl Judging<'_> {
             distance: lead.distance,
             similarity: similarity.clamp(0.0, 1.0),
             evidence,
+            has_key: shared_key(
+                self.article().guid.as_deref(),
+                self.article().url.as_deref(),
+                &kept,
+            )
+            .is_some(),
             kept,
             against_kept,
         }
     }
 }
 
-/// Whether two texts are one by what was seen: by their text, or by their headline where URL or guid is the same.
-pub(super) fn agrees(verification: &Verification, has_key: bool) -> bool {
-    verification.is_duplicate
-        || has_key
-            && verification.evidence.headline >= HEADLINE_AGREES
-            && !matches!(verification.evidence.test, Test::ChangedFacts | Test::OtherIssue)
+/// What makes two texts one by what was seen; `titles` where they have one URL or guid.
+pub(super) fn basis(
+    found: &Verification,
+    titles: Option<[&str; 2]>,
+    options: &dedup::Options,
+) -> Option<Basis> {
+    match titles {
+        Some(titles) => Basis::with_key(found, titles, &options.thresholds),
+        None => Basis::of(found),
+    }
+}
+
+/// The comparison with what the article shows, where the copy was found through another text of its.
+fn of_kept(kept: &StoredText, against_kept: &Verification) -> Value {
+    json!({
+        "article": kept.article_id,
+        "is_duplicate": against_kept.is_duplicate,
+        "similarity": against_kept.similarity,
+        "evidence": against_kept.evidence,
+    })
 }
 
 fn comparison(text: &StoredText, lead: &Lead, verification: &Verification) -> Value {
@@ -317,45 +382,49 @@ fn comparison(text: &StoredText, lead: &Lead, verification: &Verification) -> Va
     })
 }
 
-/// A copy lends its text from this share of the kept text on that it holds ...
-const TAKEOVER_HOLDS: f64 = 0.9;
-/// ... and with so many words for each of the kept text's.
-const TAKEOVER_LENGTH: f64 = 1.2;
-
-/// Whether a copy's text takes the kept one's place: it holds 90 % of it and has a fifth more words, or comes
-/// from a feed of higher priority and is no shorter.
+/// Whether a copy's text takes the kept one's place: it may stand for that and says clearly more, or comes from a feed
+/// of higher priority and is no shorter.
 pub(super) fn takes_over(
     state: &mut State,
     copy_feed: FeedId,
     kept: &StoredText,
     against_kept: &Verification,
-    prefer: Prefer,
+    has_key: bool,
+    options: &dedup::Options,
 ) -> Result<bool, Error> {
     let text_feed = match state.db.text_from(kept.article_id)? {
         Some(copy) => state.db.duplicate_text(copy)?.map_or(kept.feed_id, |copy| copy.feed_id),
         None => kept.feed_id,
     };
-    outdoes(state, copy_feed, (text_feed, kept.body.is_empty()), against_kept, prefer)
+    outdoes(state, [copy_feed, text_feed], against_kept, has_key, options)
 }
 
-/// As [`takes_over`], against any text that could stand in the article: the feed that it is from, and whether it is
-/// empty.
+/// As [`takes_over`], against any text that could stand in the article, given the feeds of both.
 pub(super) fn outdoes(
     state: &mut State,
-    copy_feed: FeedId,
-    (text_feed, is_empty): (FeedId, bool),
+    [copy_feed, text_feed]: [FeedId; 2],
     against_text: &Verification,
-    prefer: Prefer,
+    has_key: bool,
+    options: &dedup::Options,
 ) -> Result<bool, Error> {
-    if prefer == Prefer::First {
+    if options.prefer == Prefer::First {
         return Ok(false);
     }
-    let holds = if is_empty { 1.0 } else { against_text.holds };
-    if holds < TAKEOVER_HOLDS || against_text.length_ratio < 1.0 {
-        return Ok(false);
-    }
-    if against_text.length_ratio >= TAKEOVER_LENGTH {
+    if is_fuller(against_text, has_key, &options.thresholds) {
         return Ok(true);
     }
-    Ok(state.standing(copy_feed)?.1 > state.standing(text_feed)?.1)
+    Ok(against_text.length_ratio >= 1.0
+        && may_stand_for(against_text, has_key, &options.thresholds)
+        && state.standing(copy_feed)?.1 > state.standing(text_feed)?.1)
+}
+
+/// What an entry and a stored text have in common besides their text.
+pub(super) fn shared_key(
+    guid: Option<&str>,
+    url: Option<&str>,
+    kept: &StoredText,
+) -> Option<&'static str> {
+    let has_url = url.is_some_and(|url| !is_root(url)) && url == kept.url.as_deref();
+    let has_guid = guid.is_some() && guid == kept.guid.as_deref();
+    if has_url { Some("same_url") } else { has_guid.then_some("same_guid") }
 }

@@ -254,7 +254,7 @@ pub fn unfold(
 ) -> Result<ArticleId, store::Error> {
     let mark = state.begin(now)?;
     let unfolded = revise::unfold(state, id, options_of, now)
-        .and_then(|article| state.db.commit().map(|()| article));
+        .and_then(|article| state.commit().map(|()| article));
     if unfolded.is_err() {
         state.db.rollback()?;
         state.cut_back(mark);
@@ -417,7 +417,7 @@ impl Line {
                 record::record(&mut self.state, poll)
             })
             .collect();
-        let done = reports.and_then(|reports| self.state.db.commit().map(|()| reports));
+        let done = reports.and_then(|reports| self.state.commit().map(|()| reports));
         if done.is_err() {
             let undone = self.state.db.rollback();
             self.state.cut_back(mark);

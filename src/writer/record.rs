@@ -250,7 +250,9 @@ impl Recording<'_> {
         self.state.db.update_entry(row.id, &keys(&arrival.article), self.now)?;
         let is_edited = row.content_hash != arrival.article.content_hash;
         let is_revised = match row.holds {
-            Holds::Article(id) if is_edited => revise_article(self.state, id, arrival, self.now)?,
+            Holds::Article(id) if is_edited => {
+                revise_article(self.state, id, arrival, &self.poll.options, self.now)?
+            }
             Holds::Article(id) => {
                 self.state.db.update_particulars(id, &arrival.article)?;
                 false
@@ -328,8 +330,14 @@ impl Recording<'_> {
             feed.id = self.feed.id.0, article.id = into.0, reason, evidence = %fold.evidence,
             "folded {id} into article {into}: {reason}",
         );
-        let prefer = self.poll.options.dedup.prefer;
-        if takes_over(self.state, self.feed.id, &fold.kept, &fold.against_kept, prefer)? {
+        if takes_over(
+            self.state,
+            self.feed.id,
+            &fold.kept,
+            &fold.against_kept,
+            fold.has_key,
+            &self.poll.options.dedup,
+        )? {
             self.counts.taken_over += 1;
             let fingerprint = arrival.signature.fingerprint;
             take_over(

@@ -1,7 +1,8 @@
 //! What a publisher's edit does: a revision of an article, a copy judged again, a text given back.
 //!
 //! An article that was kept is never folded later, however it is edited. A copy that no longer holds becomes
-//! an article of its own; an article whose text a copy had lent returns to its own then.
+//! an article of its own; an article whose text a copy had lent shows the best of the rest then, and copies that have
+//! nothing in common with that leave it together.
 
 use std::borrow::Cow;
 
@@ -9,14 +10,17 @@ use serde_json::json;
 
 use super::{
     change::{Change, classify},
-    identity::is_root,
-    judge::{agrees, outdoes, takes_over},
+    judge::{basis, outdoes, shared_key, takes_over},
     lines::strip,
     outcome::Options,
     state::{State, instant, with_side},
 };
 use crate::{
-    dedup::{self, Scope, Side, Signature, Text, Verification, verify},
+    dedup::{
+        self, Scope, Side, Signature, Text, Verification,
+        join::{Basis, RELATED, is_related},
+        verify,
+    },
     digest::Arrival,
     model::{Article, ArticleId, BodySource, DuplicateId, FeedId, Fingerprint, TextId, Timestamp},
     store::{
@@ -30,9 +34,14 @@ pub(super) fn revise_article(
     state: &mut State,
     id: ArticleId,
     arrival: &Arrival,
+    options: &Options,
     now: Timestamp,
 ) -> Result<bool, Error> {
+    let before = state.db.article_text(id)?;
     let is_revised = revise_text(state, id, arrival, now)?;
+    if let Some(before) = before.filter(|_| is_revised) {
+        follow_edit(state, &before, &|_| options.dedup.clone(), now)?;
+    }
     // After the text: the revision keeps the author that its text had.
     state.db.update_particulars(id, &arrival.article)?;
     Ok(is_revised)
@@ -79,7 +88,7 @@ fn revise_text(
         (current.fingerprint, current.text_id)
     };
     let new = own_text(article, fingerprint, text_id);
-    state.db.replace_text(id, &new, change.as_str(), change.is_told(), now)?;
+    replace_text(state, &current, &new, change.as_str(), change.is_told(), now)?;
     Ok(true)
 }
 
@@ -104,7 +113,7 @@ fn revise_lent(
         index_text(state, current.feed_id, current.first_seen_at, &arrival.signature, now)?;
     let new = own_text(article, fingerprint, text_id);
     let change = if change == Change::Headline { change } else { Change::Substantive };
-    state.db.replace_text(current.article_id, &new, change.as_str(), true, now)?;
+    replace_text(state, current, &new, change.as_str(), true, now)?;
     Ok(true)
 }
 
@@ -129,8 +138,9 @@ pub(super) fn revise_duplicate(
     let has_lent = state.db.text_from(kept.article_id)? == Some(id);
     let against = if has_lent { with_own_text(state, &kept)? } else { kept.clone() };
     let verification = compare(state, &copy, arrival, &against, options)?;
-    let key = shared_key(article, &kept);
-    let holds = agrees(&verification, key.is_some())
+    let key = shared_key(article.guid.as_deref(), article.url.as_deref(), &kept);
+    let titles = key.map(|_| [article.title.as_str(), &against.title]);
+    let holds = basis(&verification, titles, &options.dedup).is_some()
         || still_matches_another(state, id, &copy, arrival, options)?;
     let (fingerprint, text_id) = if change.is_told() {
         index_text(state, copy.feed_id, copy.first_seen_at, &arrival.signature, now)?
@@ -167,33 +177,40 @@ pub(super) fn revise_duplicate(
         },
     };
     state.db.update_duplicate(id, article, &folded)?;
+    let options_of: OptionsOf<'_> = &|_| options.dedup.clone();
     if !holds {
         if has_lent {
-            return_own_text(state, &kept, now)?;
+            give_back(state, &kept, Some(id), options_of, now)?;
         }
         let evidence = json!({ "left": kept.article_id, "because": evidence });
         state.db.promote_duplicate(id, &evidence)?;
+        if has_lent {
+            judge_copies_again(state, kept.article_id, Vec::new(), options_of, now)?;
+        }
+    } else if has_lent && verification.length_ratio < 1.0 {
+        give_back(state, &kept, None, options_of, now)?;
+        judge_copies_again(state, kept.article_id, Vec::new(), options_of, now)?;
     } else if has_lent {
-        follow_lender(state, &kept, id, &verification, (fingerprint, text_id), arrival, now)?;
-    } else if takes_over(state, copy.feed_id, &kept, &verification, options.dedup.prefer)? {
+        follow_lender(state, &kept, id, (fingerprint, text_id), arrival, now)?;
+        follow_edit(state, &kept, options_of, now)?;
+    } else if takes_over(state, copy.feed_id, &kept, &verification, key.is_some(), &options.dedup)?
+    {
         take_over(state, &kept, id, article, fingerprint, text_id, now)?;
     }
+    // Last: until now the article may have shown it.
+    state.release_text(copy.text_id)?;
     Ok(true)
 }
 
-/// The copy that lent its text was edited: the article follows while the new text still is the fuller one.
+/// The copy that lent its text was edited, and its new text still is the fuller one: the article follows.
 fn follow_lender(
     state: &mut State,
     kept: &StoredText,
     copy: DuplicateId,
-    against_own: &Verification,
     (fingerprint, text_id): (Fingerprint, Option<TextId>),
     arrival: &Arrival,
     now: Timestamp,
 ) -> Result<(), Error> {
-    if against_own.length_ratio < 1.0 {
-        return return_own_text(state, kept, now);
-    }
     let article = &arrival.article;
     let before = (kept.title.as_str(), kept.body.as_str());
     let Some(change) = classify(before, (&article.title, &article.body)) else { return Ok(()) };
@@ -202,7 +219,7 @@ fn follow_lender(
         text_from: Some(copy),
         ..own_text(article, fingerprint, text_id)
     };
-    state.db.replace_text(kept.article_id, &new, change.as_str(), change.is_told(), now)
+    replace_text(state, kept, &new, change.as_str(), change.is_told(), now)
 }
 
 /// A fuller copy's text takes the kept one's place; the old text goes to the revisions.
@@ -220,24 +237,22 @@ pub(super) fn take_over(
         text_from: Some(copy),
         ..own_text(article, fingerprint, text_id)
     };
-    state.db.replace_text(kept.article_id, &new, "fuller", true, now)
+    replace_text(state, kept, &new, "fuller", true, now)
 }
 
 /// Makes a copy an article of its own, on somebody's order. That pair is kept apart for good.
 pub(super) fn unfold(
     state: &mut State,
     id: DuplicateId,
-    options_of: &dyn Fn(&str) -> dedup::Options,
+    options_of: OptionsOf<'_>,
     now: Timestamp,
 ) -> Result<ArticleId, Error> {
     let not_found = || Error::NotFound { what: "copy", id: id.to_string() };
     let copy = state.db.duplicate_text(id)?.ok_or_else(not_found)?;
     let kept = state.db.article_text(copy.article_id)?.ok_or_else(not_found)?;
-    if state.db.text_from(kept.article_id)? == Some(id) {
-        match best_of_rest(state, &kept, id, options_of)? {
-            Some(best) => lend(state, &best, now)?,
-            None => return_own_text(state, &kept, now)?,
-        }
+    let has_lent = state.db.text_from(kept.article_id)? == Some(id);
+    if has_lent {
+        give_back(state, &kept, Some(id), options_of, now)?;
     }
     let evidence = json!({
         "unfolded_from": kept.article_id,
@@ -246,7 +261,159 @@ pub(super) fn unfold(
     });
     let became = state.db.promote_duplicate(id, &evidence)?;
     state.db.keep_apart(kept.article_id, &copy, became, now)?;
+    if has_lent {
+        judge_copies_again(state, kept.article_id, vec![became], options_of, now)?;
+    }
     Ok(became)
+}
+
+/// A copy's text no longer stands in an article: the best of the rest does.
+fn give_back(
+    state: &mut State,
+    kept: &StoredText,
+    without: Option<DuplicateId>,
+    options_of: OptionsOf<'_>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    match best_of_rest(state, kept, without, options_of)? {
+        Some(best) => lend(state, kept, &best, now),
+        None => return_own_text(state, kept, now),
+    }
+}
+
+/// An edit has changed what an article shows. Where it tells something else now, the copies are judged again.
+fn follow_edit(
+    state: &mut State,
+    before: &StoredText,
+    options_of: OptionsOf<'_>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Some(after) = state.db.article_text(before.article_id)? else { return Ok(()) };
+    let compared = compare_stored(state, &after, before, options_of)?;
+    if compared.can_be_compared() && compared.seen.holds < RELATED {
+        judge_copies_again(state, before.article_id, Vec::new(), options_of, now)?;
+    }
+    Ok(())
+}
+
+/// Judges the copies of an article by what it shows now. Those that have nothing in common with that leave, the fullest
+/// first, each to the first of `homes` that it is a copy of, or to be an article itself and a home for the others.
+fn judge_copies_again(
+    state: &mut State,
+    article: ArticleId,
+    mut homes: Vec<ArticleId>,
+    options_of: OptionsOf<'_>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Some(kept) = state.db.article_text(article)? else { return Ok(()) };
+    let lender = state.db.text_from(article)?;
+    let mut leaving = Vec::new();
+    for copy in state.db.copies_of(article)? {
+        if copy.duplicate_id == lender {
+            continue;
+        }
+        let compared = compare_stored(state, &copy, &kept, options_of)?;
+        if !compared.belong_together() {
+            leaving.push((copy, compared));
+        }
+    }
+    leaving.sort_by_key(|(copy, _)| std::cmp::Reverse(copy.word_count));
+    for (copy, compared) in leaving {
+        let Some(id) = copy.duplicate_id else { continue };
+        let left = json!({
+            "left": article,
+            "left_at": now,
+            "because": { "similarity": compared.seen.similarity, "evidence": compared.seen.evidence },
+        });
+        if !move_home(state, &copy, &homes, &left, options_of)? {
+            homes.push(state.db.promote_duplicate(id, &left)?);
+        }
+    }
+    Ok(())
+}
+
+/// Gives a copy to the first of some articles that it is a copy of; `false` if there is none.
+fn move_home(
+    state: &mut State,
+    copy: &StoredText,
+    homes: &[ArticleId],
+    left: &serde_json::Value,
+    options_of: OptionsOf<'_>,
+) -> Result<bool, Error> {
+    let (guid, url) = (copy.guid.as_deref(), copy.url.as_deref());
+    for home in homes {
+        let (Some(id), Some(kept)) = (copy.duplicate_id, state.db.article_text(*home)?) else {
+            continue;
+        };
+        let compared = compare_stored(state, copy, &kept, options_of)?;
+        if !compared.belong_together() || state.db.is_kept_apart(*home, copy.feed_id, guid, url)? {
+            continue;
+        }
+        let mut evidence = left.clone();
+        evidence["matched"] = json!({
+            "article": home,
+            "similarity": compared.seen.similarity,
+            "evidence": compared.seen.evidence,
+        });
+        evidence["thresholds"] = json!(compared.options.thresholds);
+        let by_text = compared.seen.reason.map_or("near_duplicate", |reason| reason.as_str());
+        let (ours, theirs) = (copy.fingerprint, kept.fingerprint);
+        let folded = Folded {
+            article_id: *home,
+            reason: compared.key.unwrap_or(by_text),
+            distance: (ours.0 != 0 && theirs.0 != 0).then(|| ours.distance(theirs)),
+            similarity: compared.seen.similarity.clamp(0.0, 1.0),
+            kept: Kept {
+                feed_id: copy.feed_id,
+                fingerprint: ours,
+                text_id: copy.text_id,
+                first_seen_at: copy.first_seen_at,
+                evidence: &evidence,
+            },
+        };
+        state.db.move_duplicate(id, &folded)?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// The options of a feed, by its URL.
+pub(super) type OptionsOf<'a> = &'a dyn Fn(&str) -> dedup::Options;
+
+/// Two stored texts, compared by the options of the first one's feed.
+struct Compared {
+    seen: Verification,
+    basis: Option<Basis>,
+    key: Option<&'static str>,
+    options: dedup::Options,
+}
+
+impl Compared {
+    fn can_be_compared(&self) -> bool {
+        self.seen.evidence.tokens[0] >= self.options.thresholds.min_tokens
+    }
+
+    fn belong_together(&self) -> bool {
+        let limits = &self.options.thresholds;
+        self.basis.is_some() || self.can_be_compared() && is_related(&self.seen, limits)
+    }
+}
+
+fn compare_stored(
+    state: &mut State,
+    text: &StoredText,
+    other: &StoredText,
+    options_of: OptionsOf<'_>,
+) -> Result<Compared, Error> {
+    let feed = state.db.feed_state(text.feed_id)?;
+    let options = options_of(feed.as_ref().map_or("", |feed| &feed.url));
+    let furniture = [state.furniture(text.feed_id)?, state.furniture(other.feed_id)?];
+    let seen = with_side(text, &furniture[0], |text| {
+        with_side(other, &furniture[1], |other| verify(text, other, &options))
+    });
+    let key = shared_key(text.guid.as_deref(), text.url.as_deref(), other);
+    let titles = key.map(|_| [text.title.as_str(), &other.title]);
+    Ok(Compared { basis: basis(&seen, titles, &options), seen, key, options })
 }
 
 /// Of the copies that an article still has without one of them, the one whose text would stand in it now had that one
@@ -254,22 +421,20 @@ pub(super) fn unfold(
 fn best_of_rest(
     state: &mut State,
     kept: &StoredText,
-    without: DuplicateId,
-    options_of: &dyn Fn(&str) -> dedup::Options,
+    without: Option<DuplicateId>,
+    options_of: OptionsOf<'_>,
 ) -> Result<Option<StoredText>, Error> {
     let mut best = with_own_text(state, kept)?;
     for copy in state.db.copies_of(kept.article_id)? {
-        if copy.duplicate_id == Some(without) {
+        if copy.duplicate_id == without {
             continue;
         }
-        let feed = state.db.feed_state(copy.feed_id)?;
-        let options = options_of(feed.as_ref().map_or("", |feed| &feed.url));
-        let furniture = [state.furniture(copy.feed_id)?, state.furniture(best.feed_id)?];
-        let verification = with_side(&copy, &furniture[0], |copy| {
-            with_side(&best, &furniture[1], |best| verify(copy, best, &options))
-        });
-        let against = (best.feed_id, best.body.is_empty());
-        if outdoes(state, copy.feed_id, against, &verification, options.prefer)? {
+        let Compared { seen, key, options, .. } =
+            match compare_stored(state, &copy, &best, options_of)? {
+                compared if compared.belong_together() => compared,
+                _ => continue,
+            };
+        if outdoes(state, [copy.feed_id, best.feed_id], &seen, key.is_some(), &options)? {
             best = copy;
         }
     }
@@ -277,9 +442,27 @@ fn best_of_rest(
 }
 
 /// A stored copy's text takes the place of what its article shows.
-fn lend(state: &mut State, copy: &StoredText, now: Timestamp) -> Result<(), Error> {
+fn lend(
+    state: &mut State,
+    kept: &StoredText,
+    copy: &StoredText,
+    now: Timestamp,
+) -> Result<(), Error> {
     let new = NewText { body_source: "copy", text_from: copy.duplicate_id, ..stored_text(copy) };
-    state.db.replace_text(copy.article_id, &new, "fuller", true, now)
+    replace_text(state, kept, &new, "fuller", true, now)
+}
+
+/// Gives an article another text; the one that it had leaves the index unless somebody has it still.
+fn replace_text(
+    state: &mut State,
+    kept: &StoredText,
+    new: &NewText<'_>,
+    change: &str,
+    is_change: bool,
+    now: Timestamp,
+) -> Result<(), Error> {
+    state.db.replace_text(kept.article_id, new, change, is_change, now)?;
+    state.release_text(kept.text_id)
 }
 
 /// Gives an article back the text that its own publisher last gave it.
@@ -291,7 +474,7 @@ fn return_own_text(state: &mut State, kept: &StoredText, now: Timestamp) -> Resu
     let (fingerprint, text_id) =
         index_text(state, own.feed_id, own.first_seen_at, &signature, now)?;
     let new = NewText { fingerprint, text_id, ..stored_text(&own) };
-    state.db.replace_text(kept.article_id, &new, "unfolded", true, now)
+    replace_text(state, kept, &new, "unfolded", true, now)
 }
 
 /// The article as its own publisher has it, where a copy's text stands in its place.
@@ -310,17 +493,6 @@ fn with_own_text(state: &State, kept: &StoredText) -> Result<StoredText, Error> 
         text_id: None,
         ..kept.clone()
     })
-}
-
-/// What a copy and its article have in common besides their text.
-fn shared_key(article: &Article, kept: &StoredText) -> Option<&'static str> {
-    let has_url = article.url.is_some() && article.url == kept.url;
-    let has_guid = article.guid.is_some() && article.guid == kept.guid;
-    if has_url && !article.url.as_deref().is_some_and(is_root) {
-        Some("same_url")
-    } else {
-        has_guid.then_some("same_guid")
-    }
 }
 
 /// A copy that was found through another copy, or through an earlier text of its article, may hold by that one alone.

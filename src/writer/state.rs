@@ -27,6 +27,8 @@ pub struct State {
     foreign_commits: Option<i64>,
     standings: HashMap<FeedId, (Scope, i64)>,
     furniture: HashMap<FeedId, Rc<HashSet<u64>>>,
+    /// Texts that the open transaction has released; the index forgets them once that is on disk.
+    released: Vec<(TextId, Signature)>,
 }
 
 /// Where the index stood, to be cut back to.
@@ -52,6 +54,7 @@ impl State {
             foreign_commits: None,
             standings: HashMap::new(),
             furniture: HashMap::new(),
+            released: Vec::new(),
         }
     }
 
@@ -70,6 +73,15 @@ impl State {
         Ok(self.mark())
     }
 
+    /// Ends the transaction; the index follows what it released.
+    pub(super) fn commit(&mut self) -> Result<(), Error> {
+        self.db.commit()?;
+        for (text, signature) in self.released.drain(..) {
+            self.index.forget(text, &signature);
+        }
+        Ok(())
+    }
+
     /// Where the index stands now.
     pub(super) fn mark(&self) -> Mark {
         Mark { is_loaded: self.is_loaded, last_seen: self.last_seen }
@@ -85,6 +97,7 @@ impl State {
             self.is_loaded = false;
             self.last_seen = None;
         }
+        self.released.clear();
         self.forget_caches();
     }
 
@@ -126,13 +139,7 @@ impl State {
         let (index, last_seen) = (&mut self.index, &mut self.last_seen);
         let before = *last_seen;
         self.db.fingerprints_after(before, since, |id, row| {
-            let signature = Signature {
-                fingerprint: row.fingerprint,
-                headline: row.headline,
-                passages: Signature::decode_passages(row.passages),
-                tokens: row.tokens,
-            };
-            index.insert(id, row.feed_id, row.first_seen_at, &signature);
+            index.insert(id, row.feed_id, row.first_seen_at, &signature_of(row));
             *last_seen = Some(id);
         })
     }
@@ -157,6 +164,13 @@ impl State {
         self.index.insert(id, feed, first_seen_at, signature);
         self.last_seen = Some(id);
         Ok(id)
+    }
+
+    /// A text was replaced: unless somebody else has it, or a revision keeps it, nobody is to be compared with it again.
+    pub(super) fn release_text(&mut self, text: Option<TextId>) -> Result<(), Error> {
+        let Some(text) = text else { return Ok(()) };
+        let released = &mut self.released;
+        self.db.remove_fingerprint(text, |row| released.push((text, signature_of(row))))
     }
 
     /// The index, loaded.
@@ -191,6 +205,15 @@ impl State {
             self.furniture.clear();
         }
         self.furniture.insert(feed, furniture);
+    }
+}
+
+fn signature_of(row: &FingerprintRow<'_>) -> Signature {
+    Signature {
+        fingerprint: row.fingerprint,
+        headline: row.headline,
+        passages: Signature::decode_passages(row.passages),
+        tokens: row.tokens,
     }
 }
 

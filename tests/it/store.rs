@@ -441,6 +441,29 @@ fn what_is_old_goes_in_small_batches_and_does_not_come_back() {
 }
 
 #[test]
+fn an_article_stays_as_long_as_its_newest_copy() {
+    let mut desk = Desk::new();
+    let (a, b) = (desk.feed("a"), desk.feed("b"));
+    let first = Entry::new("1", "Bridge opened in Holm", &story(1, 60));
+    desk.poll(a, &[Entry::new("2", "Ferry cancelled", &story(2, 60)), first]);
+    desk.later(6 * 86_400);
+    desk.poll(b, &[Entry::new("3", "Bridge opened in Holm", &story(1, 60))]);
+    let retention = Retention {
+        keep_seconds: Some(8 * 86_400),
+        window_seconds: 7 * 86_400,
+        ..Retention::default()
+    };
+    for (days, articles) in [(3, vec!["1"]), (6, vec![])] {
+        desk.later(days * 86_400);
+        let now = desk.now;
+        desk.call(move |state| state.db.remove_all(&retention, now).unwrap());
+        assert_eq!(desk.rows("SELECT id FROM articles"), articles);
+        assert_eq!(desk.rows("SELECT id FROM duplicates"), articles);
+    }
+    desk.check();
+}
+
+#[test]
 fn a_feed_that_never_changes_forgets_nothing() {
     let mut desk = Desk::new();
     let feed = desk.feed("a");

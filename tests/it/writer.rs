@@ -113,6 +113,25 @@ fn an_edit_is_a_revision_and_never_a_second_article() {
 }
 
 #[test]
+fn an_article_that_is_edited_often_stays_to_be_found() {
+    let mut desk = Desk::new();
+    let (a, b) = (desk.feed("a"), desk.feed("b"));
+    let said = |edit: u64| format!("{} {}", story(1, 200), story(100 + edit, 12));
+    for edit in 0..20_u64 {
+        desk.poll(a, &[Entry::new("1", "Bridge opened in Holm", &said(edit))]);
+    }
+    desk.poll(a, &[Entry::new("1", "Holm crosses the river dry of foot", &said(20))]);
+    let copy = Entry::new("2", "Bridge opened in Holm", &said(19)).url(Some("https://b.example/2"));
+    assert_eq!(desk.poll(b, &[copy]).duplicates, 1);
+    // What nobody has any more is not indexed either.
+    assert_eq!(desk.value("SELECT count(*) FROM fingerprints"), "2");
+    desk.restart();
+    let copy = Entry::new("3", "Bridge opened in Holm", &said(18)).url(Some("https://b.example/3"));
+    assert_eq!(desk.poll(b, &[copy]).duplicates, 1);
+    desk.check();
+}
+
+#[test]
 fn an_entry_that_loses_its_text_takes_nothing_away() {
     let mut desk = Desk::new();
     let feed = desk.feed("a");
@@ -409,6 +428,63 @@ fn after_an_unfold_priority_counts_among_the_copies_that_are_left() {
 }
 
 #[test]
+fn copies_of_a_lent_text_leave_with_it() {
+    let entry = |key: &str, body: &str| {
+        Entry::new(key, "Storm breaks masts at Holm", body)
+            .url(Some(&format!("https://{key}.example/storm")))
+    };
+    let parts: Vec<String> = (1..=6).map(|seed| story(seed, 48)).collect();
+    let lent = || {
+        let mut desk = Desk::new();
+        let feeds = ["a", "b", "c", "d"].map(|name| desk.feed(name));
+        desk.poll(feeds[0], &[entry("a", &parts[0])]);
+        desk.poll(feeds[1], &[entry("b", &parts.join("\n\n"))]);
+        desk.poll(feeds[2], &[entry("c", &parts[3..].join("\n\n"))]);
+        desk.poll(feeds[3], &[entry("d", &parts[2..].join("\n\n"))]);
+        assert_eq!(desk.rows("SELECT article_id FROM duplicates"), ["1", "1", "1"]);
+        (desk, feeds)
+    };
+    let articles = "SELECT id, feed_id, word_count, body_source FROM articles";
+    let copies = "SELECT id, article_id, reason FROM duplicates";
+
+    let (desk, _) = lent();
+    desk.unfold(1);
+    assert_eq!(desk.rows(articles), ["1|1|48|feed", "2|2|288|feed"]);
+    assert_eq!(desk.rows(copies), ["2|2|near_duplicate", "3|2|near_duplicate"]);
+    assert_eq!(
+        desk.rows("SELECT evidence ->> '$.left' FROM duplicates WHERE article_id = 2"),
+        ["1", "1"]
+    );
+    desk.check();
+
+    // The lender tells another story: the two that matched it are one article, shown by the fuller.
+    let (mut desk, feeds) = lent();
+    desk.poll(feeds[1], &[entry("b", &story(9, 200))]);
+    assert_eq!(desk.rows(articles), ["1|1|48|feed", "2|2|200|feed", "3|4|192|feed"]);
+    assert_eq!(desk.rows(copies), ["2|3|near_duplicate"]);
+    desk.check();
+}
+
+#[test]
+fn an_article_that_tells_another_story_loses_the_copies_of_the_first() {
+    let mut desk = Desk::new();
+    let [a, b, c] = ["a", "b", "c"].map(|name| desk.feed(name));
+    let top = |body: &str| Entry::new("top", "Storm breaks masts at Holm", body);
+    desk.poll(a, &[top(&story(1, 120))]);
+    desk.poll(b, &[Entry::new("b", "Storm breaks masts at Holm", &story(1, 110))]);
+    desk.poll(c, &[Entry::new("c", "Storm breaks masts at Holm", &story(1, 100))]);
+    // An edit that leaves something of it is one.
+    let grown = format!("{} {}", story(1, 60), story(3, 200));
+    desk.poll(a, &[top(&grown)]);
+    assert_eq!(desk.value("SELECT count(*) FROM articles"), "1");
+    desk.poll(a, &[top(&story(2, 150)).titled("Bears seen near the school")]);
+    assert_eq!(desk.rows("SELECT id, feed_id FROM articles"), ["1|1", "2|2"]);
+    assert_eq!(desk.rows("SELECT id, article_id FROM duplicates"), ["2|2"]);
+    assert_eq!(desk.rows("SELECT feed_id, article_id FROM entries"), ["1|1", "2|2", "3|"]);
+    desk.check();
+}
+
+#[test]
 fn a_chain_of_copies_names_an_article_that_stands() {
     let mut desk = Desk::new();
     let (a, b, c) = (desk.feed("a"), desk.feed("b"), desk.feed("c"));
@@ -424,6 +500,58 @@ fn a_chain_of_copies_names_an_article_that_stands() {
     );
     assert_eq!(desk.value("SELECT count(*) FROM articles"), "1");
     assert_eq!(desk.value("SELECT count(*) FROM duplicates WHERE article_id = 1"), "2");
+}
+
+#[test]
+fn an_item_without_text_joins_no_two_reports() {
+    let title = "Fire in the old harbour hall";
+    let entry = |key: &str, body: &str| {
+        Entry::new(key, title, body).url(Some(&format!("https://{key}.example/fire")))
+    };
+    let mut desk = Desk::new();
+    let feeds = ["a", "b", "c", "d"].map(|name| desk.feed(name));
+    desk.poll(feeds[0], &[entry("a", "")]);
+    assert_eq!(desk.poll(feeds[1], &[entry("b", &story(1, 120))]).duplicates, 1);
+    assert_eq!(desk.poll(feeds[2], &[entry("c", &story(2, 120))]).duplicates, 0);
+    assert_eq!(desk.poll(feeds[3], &[entry("d", &story(1, 110))]).duplicates, 1);
+    assert_eq!(desk.rows("SELECT article_id FROM duplicates"), ["1", "1"]);
+    assert_eq!(
+        desk.value(
+            "SELECT value ->> '$.evidence.test' FROM articles, json_each(evidence, '$.refused')
+             WHERE articles.id = 2 AND value ->> '$.kept.article' = 1"
+        ),
+        "few_words"
+    );
+    desk.check();
+}
+
+#[test]
+fn a_chain_of_copies_stays_near_what_its_article_shows() {
+    let mut desk = Desk::new();
+    desk.prefer(Prefer::First);
+    let feeds = ["a", "b", "c", "d", "e", "f"].map(|name| desk.feed(name));
+    let parts: Vec<String> = (1..12).map(|seed| story(seed, 48)).collect();
+    for (at, feed) in feeds.iter().enumerate() {
+        let body = parts[at..at + 5].join("\n\n");
+        let entry = Entry::new(&at.to_string(), "Bridge closed after the storm", &body);
+        desk.poll(*feed, &[entry]);
+    }
+    // Each holds four fifths of the one before it.
+    assert_eq!(desk.rows("SELECT id, feed_id FROM articles"), ["1|1", "2|5"]);
+}
+
+#[test]
+fn an_article_outside_the_window_takes_no_more_copies() {
+    let mut desk = Desk::new();
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| desk.feed(name));
+    let entry = |key: &str| Entry::new(key, "Bridge opened in Holm", &story(1, 120));
+    desk.poll(a, &[entry("1")]);
+    desk.later(6 * 86_400);
+    assert_eq!(desk.poll(b, &[entry("2")]).duplicates, 1);
+    desk.later(2 * 86_400);
+    assert_eq!(desk.poll(c, &[entry("3")]).new, 1);
+    assert_eq!(desk.poll(d, &[entry("4")]).duplicates, 1);
+    assert_eq!(desk.rows("SELECT article_id FROM duplicates"), ["1", "2"]);
 }
 
 #[test]
@@ -459,6 +587,45 @@ fn the_same_url_folds_only_where_headline_or_text_agrees() {
     assert_eq!(desk.poll(b, &[stub]).duplicates_by_reason.get("same_url"), Some(&1));
     let other = Entry::new("1", "Ferry strands hundreds", &story(3, 120)).guid(None);
     assert_eq!(desk.poll(c, &[other]).new, 1);
+}
+
+#[test]
+fn a_page_that_is_used_again_tells_another_story() {
+    for (first, second, hours, expected) in [
+        ("Weather forecast", "Weather forecast", 1, 0),
+        ("Live", "Live from Bergby: the count on election night", 1, 0),
+        ("Bridge opened in Holm", "Bridge opened in Holm: four arrested at the ceremony", 1, 0),
+        ("Weather forecast for Holm and Varde", "Weather forecast for Holm and Varde", 30, 0),
+        ("Weather forecast for Holm and Varde", "Weather forecast for Holm and Varde", 20, 1),
+    ] {
+        let mut desk = Desk::new();
+        let (a, b) = (desk.feed("a"), desk.feed("b"));
+        desk.poll(a, &[Entry::new("1", first, &story(1, 120))]);
+        desk.later(hours * 3_600);
+        let other = Entry::new("1", second, &story(2, 100)).guid(None);
+        assert_eq!(desk.poll(b, &[other]).duplicates, expected, "{second} {hours}");
+    }
+}
+
+#[test]
+fn a_stub_and_a_teaser_of_the_same_page_give_way_to_the_report() {
+    let title = "Fire in the old harbour hall";
+    for (first, is_same_page, expected) in [
+        ("", false, "copy|1"),
+        ("More on this story shortly.", false, "copy|1"),
+        (&*story(2, 20), true, "copy|1"),
+        (&*story(2, 50), true, "feed|"),
+        (&*story(2, 100), true, "feed|"),
+    ] {
+        let mut desk = Desk::new();
+        let (a, b) = (desk.feed("a"), desk.feed("b"));
+        desk.poll(a, &[Entry::new("1", title, first)]);
+        let key = if is_same_page { "1" } else { "2" };
+        let report = desk.poll(b, &[Entry::new(key, title, &story(1, 120)).guid(None)]);
+        assert_eq!(report.duplicates, 1, "{first}");
+        assert_eq!(desk.value("SELECT body_source, text_from FROM articles"), expected, "{first}");
+        desk.check();
+    }
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub(super) const MAX_UNDER_ONE: usize = 64;
 type Posting = (u32, u32);
 /// No slot: the place is free.
 const FREE: u32 = u32::MAX;
+/// No slot any more: what lies behind the place is still found.
+const GONE: u32 = u32::MAX - 1;
 
 /// Postings whose mixed hashes begin alike.
 #[derive(Debug, Default)]
@@ -49,7 +51,23 @@ impl Postings {
     pub(super) fn under(&self, hash: u32) -> impl Iterator<Item = u32> + '_ {
         let mixed = mix(hash);
         let segment = &self.segments[segment_of(mixed)];
-        segment.places_of(mixed).map(|place| segment.places[place].1)
+        segment.places_of(mixed).map(|place| segment.places[place].1).filter(|slot| *slot != GONE)
+    }
+
+    /// Takes a slot out from under a hash.
+    pub(super) fn remove(&mut self, hash: u32, slot: u32) {
+        let mixed = mix(hash);
+        let segment = &mut self.segments[segment_of(mixed)];
+        let place = segment.places_of(mixed).find(|place| segment.places[*place].1 == slot);
+        if let Some(place) = place {
+            segment.places[place].1 = GONE;
+        }
+    }
+
+    /// Takes out every slot from `end` on, so that it can be given anew. A pass over all: for rollbacks.
+    pub(super) fn truncate(&mut self, end: u32) {
+        let places = self.segments.iter_mut().flat_map(|segment| &mut segment.places);
+        places.filter(|(_, slot)| (end..GONE).contains(slot)).for_each(|(_, slot)| *slot = GONE);
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -59,18 +77,23 @@ impl Postings {
 }
 
 impl Segment {
-    /// Takes the first free place from where the hash points, or that of the oldest of too many.
+    /// Takes the place of one of its hash that is gone, or of the oldest of too many, or the first free one from where the
+    /// hash points.
     fn insert(&mut self, posting: Posting) {
-        let (mut count, mut oldest) = (0, None);
+        let (mut count, mut oldest, mut gone) = (0, None, None);
         for place in self.places_of(posting.0) {
+            if self.places[place].1 == GONE {
+                gone = Some(place);
+                continue;
+            }
             count += 1;
             if oldest.is_none_or(|oldest: usize| self.places[place].1 < self.places[oldest].1) {
                 oldest = Some(place);
             }
         }
-        let oldest = oldest.filter(|_| count >= MAX_UNDER_ONE);
-        self.taken += usize::from(oldest.is_none());
-        if let Some(place) = oldest.or_else(|| self.probe(posting.0).find(|at| self.is_free(*at))) {
+        let used = oldest.filter(|_| count >= MAX_UNDER_ONE).or(gone);
+        self.taken += usize::from(used.is_none());
+        if let Some(place) = used.or_else(|| self.probe(posting.0).find(|at| self.is_free(*at))) {
             self.places[place] = posting;
         }
     }
@@ -95,7 +118,7 @@ impl Segment {
 
     /// Lays the postings out anew, two of three places taken, without those that may be forgotten.
     fn rebuild(&mut self, first_slot: u32) {
-        let is_held = |posting: &&Posting| posting.1 != FREE && posting.1 >= first_slot;
+        let is_held = |posting: &&Posting| (first_slot..GONE).contains(&posting.1);
         let held = self.places.iter().filter(is_held).count();
         let room = vec![(0, FREE); held * 3 / 2 + 8];
         let old = std::mem::replace(self, Self { places: room, taken: 0 });
@@ -134,6 +157,27 @@ mod tests {
         }
         assert_eq!(under(&postings, 7), (1000 - MAX_UNDER_ONE as u32..1000).collect());
         assert_eq!(under(&postings, 500), BTreeSet::from([500]));
+    }
+
+    #[test]
+    fn what_is_taken_out_gives_its_place_to_others() {
+        let mut postings = Postings::new();
+        for slot in 0..50 {
+            postings.insert(7, slot, 0);
+            postings.insert(100 + slot, slot, 0);
+        }
+        let bytes = postings.memory_bytes();
+        for _ in 0..1000 {
+            postings.truncate(40);
+            assert_eq!(under(&postings, 7), (0..40).collect());
+            (40..64).for_each(|slot| postings.insert(7, slot, 0));
+        }
+        assert_eq!(under(&postings, 7), (0..64).collect());
+        postings.remove(7, 60);
+        postings.remove(130, 31);
+        assert!(!under(&postings, 7).contains(&60));
+        assert_eq!(under(&postings, 130), BTreeSet::from([30]));
+        assert!(postings.memory_bytes() < 2 * bytes);
     }
 
     #[test]
