@@ -20,9 +20,6 @@ pub enum Basis {
     Key,
 }
 
-/// Share of the words of either headline that the other must have where two entries have one URL or guid.
-const HEADLINES_AGREE: f64 = 0.8;
-
 impl Basis {
     /// Of a comparison; `None` if it found no copy.
     pub fn of(found: &Verification) -> Option<Self> {
@@ -36,7 +33,10 @@ impl Basis {
     /// Of a comparison of two entries with one URL or guid. Pages are used again ("Weather forecast", "Live"): a headline
     /// that says too little, or another day, leaves it to the text.
     pub fn with_key(found: &Verification, titles: [&str; 2], limits: &Thresholds) -> Option<Self> {
-        let is_other = matches!(found.evidence.test, Test::ChangedFacts | Test::OtherIssue);
+        let is_other = matches!(
+            found.evidence.test,
+            Test::ChangedFacts | Test::OtherSubject | Test::OtherIssue
+        );
         let is_soon = found.evidence.hours_apart <= limits.series_hours;
         match Self::of(found) {
             Some(Self::Text) => Some(Self::Text),
@@ -53,7 +53,7 @@ fn headlines_agree(titles: [&str; 2], limits: &Thresholds) -> bool {
         same.count() as f64 / of.len().max(1) as f64
     };
     one.len().min(other.len()) >= limits.min_headline as usize
-        && share(&one, &other).min(share(&other, &one)) >= HEADLINES_AGREE
+        && share(&one, &other).min(share(&other, &one)) >= limits.largely
 }
 
 /// Whether a text may join an article. `found` compares it with the text of the article through which it was found,

@@ -334,9 +334,9 @@ async fn a_429_closes_its_origin_for_every_feed_but_not_on_private_networks() {
 async fn a_host_is_asked_by_its_manners() {
     let server = Server::start();
     for n in 0..6 {
-        server.always(&format!("/{n}"), Reply::feed("x").after(Duration::from_millis(60)));
+        server.always(&format!("/{n}"), Reply::feed("x").after(Duration::from_millis(300)));
     }
-    let manners = Manners { per_host: 2, host_delay: Duration::from_millis(20) };
+    let manners = Manners { per_host: 2, host_delay: Duration::from_millis(100) };
     let fetcher = Fetcher::new(Options { manners, ..Options::default() });
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..6 {
@@ -350,8 +350,8 @@ async fn a_host_is_asked_by_its_manners() {
     }
     assert_eq!(server.most_in_flight(), 2);
     let log = server.log();
-    // The server stamps arrivals, which may be a little closer than the starts.
-    assert!(log.windows(2).all(|pair| pair[1].at - pair[0].at >= Duration::from_millis(15)));
+    // The server stamps arrivals, which may be closer than the starts where the machine is busy.
+    assert!(log.windows(2).all(|pair| pair[1].at - pair[0].at >= Duration::from_millis(50)));
 }
 
 #[tokio::test]

@@ -596,7 +596,7 @@ fn a_page_that_is_used_again_tells_another_story() {
         ("Live", "Live from Bergby: the count on election night", 1, 0),
         ("Bridge opened in Holm", "Bridge opened in Holm: four arrested at the ceremony", 1, 0),
         ("Weather forecast for Holm and Varde", "Weather forecast for Holm and Varde", 30, 0),
-        ("Weather forecast for Holm and Varde", "Weather forecast for Holm and Varde", 20, 1),
+        ("Weather forecast for Holm and Varde", "Weather forecast for Holm and Varde", 12, 1),
     ] {
         let mut desk = Desk::new();
         let (a, b) = (desk.feed("a"), desk.feed("b"));
