@@ -93,27 +93,45 @@ impl Segment {
         }
         let used = oldest.filter(|_| count >= MAX_UNDER_ONE).or(gone);
         self.taken += usize::from(used.is_none());
-        if let Some(place) = used.or_else(|| self.probe(posting.0).find(|at| self.is_free(*at))) {
-            self.places[place] = posting;
-        }
+        let place = used.unwrap_or_else(|| self.free_place(posting.0));
+        self.places[place] = posting;
     }
 
     /// Where postings of one hash lie.
     fn places_of(&self, mixed: u32) -> impl Iterator<Item = usize> + '_ {
-        self.probe(mixed)
-            .take_while(|place| !self.is_free(*place))
-            .filter(move |place| self.places[*place].0 == mixed)
+        let mut next = self.home(mixed);
+        std::iter::from_fn(move || {
+            loop {
+                let at = next;
+                let (hash, slot) = *self.places.get(at)?;
+                if slot == FREE {
+                    return None;
+                }
+                next = self.after(at);
+                if hash == mixed {
+                    return Some(at);
+                }
+            }
+        })
     }
 
-    /// Every place once, from where a hash points.
-    fn probe(&self, mixed: u32) -> impl Iterator<Item = usize> + use<> {
+    /// The first free place from where a hash points. There is one: at most five of six are taken.
+    fn free_place(&self, mixed: u32) -> usize {
+        let mut place = self.home(mixed);
+        while self.places[place].1 != FREE {
+            place = self.after(place);
+        }
+        place
+    }
+
+    /// Where a hash points.
+    fn home(&self, mixed: u32) -> usize {
         let within = u64::from(mixed << SEGMENT_BITS);
-        let home = ((within * self.places.len() as u64) >> 32) as usize;
-        (home..self.places.len()).chain(0..home)
+        ((within * self.places.len() as u64) >> 32) as usize
     }
 
-    fn is_free(&self, place: usize) -> bool {
-        self.places[place].1 == FREE
+    fn after(&self, place: usize) -> usize {
+        if place + 1 == self.places.len() { 0 } else { place + 1 }
     }
 
     /// Lays the postings out anew, two of three places taken, without those that may be forgotten.
