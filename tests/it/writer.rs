@@ -526,6 +526,28 @@ fn an_item_without_text_joins_no_two_reports() {
 }
 
 #[test]
+fn an_item_that_grows_into_another_report_leaves() {
+    let title = "Fire in the old harbour hall";
+    let entry = |key: &str, body: &str| {
+        Entry::new(key, title, body).url(Some(&format!("https://{key}.example/fire")))
+    };
+    for prefer in [Prefer::Fullest, Prefer::First] {
+        for (seed, articles) in [(1, "1"), (2, "2")] {
+            let mut desk = Desk::new();
+            desk.prefer(prefer);
+            let feeds = ["a", "b", "c"].map(|name| desk.feed(name));
+            desk.poll(feeds[0], &[entry("a", "")]);
+            desk.poll(feeds[1], &[entry("b", &story(1, 120))]);
+            desk.poll(feeds[2], &[entry("c", "")]);
+            assert_eq!(desk.value("SELECT count(*) FROM duplicates"), "2");
+            desk.poll(feeds[2], &[entry("c", &story(seed, 110))]);
+            assert_eq!(desk.value("SELECT count(*) FROM articles"), articles, "{prefer:?} {seed}");
+            desk.check();
+        }
+    }
+}
+
+#[test]
 fn a_chain_of_copies_stays_near_what_its_article_shows() {
     let mut desk = Desk::new();
     desk.prefer(Prefer::First);
@@ -1024,6 +1046,13 @@ fn a_copy_of_what_a_fuller_text_replaced_is_found_and_may_be_edited() {
         desk.value("SELECT evidence ->> '$.kept.article' FROM duplicates WHERE id = 2"),
         "1"
     );
-    desk.poll(feeds[2], &[third.saying(&format!("{short} So it was said."))]);
-    assert_eq!(desk.value("SELECT count(*) FROM articles"), "1");
+    // However often: what it was found through is not forgotten.
+    for edit in ["So it was said.", "So it was said, and said again."] {
+        desk.poll(feeds[2], &[third.clone().saying(&format!("{short} {edit}"))]);
+        assert_eq!(desk.value("SELECT count(*) FROM articles"), "1", "{edit}");
+        assert_eq!(
+            desk.value("SELECT evidence ->> '$.matched.revision' FROM duplicates WHERE id = 2"),
+            "1"
+        );
+    }
 }
