@@ -18,7 +18,7 @@ use super::{
 use crate::{
     dedup::{
         self, Scope, Side, Signature, Text, Verification,
-        join::{Basis, RELATED, is_related, joins},
+        join::{Basis, RELATED, is_related, joins, lengths},
         verify,
     },
     digest::Arrival,
@@ -311,7 +311,8 @@ fn follow_edit(
 ) -> Result<(), Error> {
     let Some(after) = state.db.article_text(before.article_id)? else { return Ok(()) };
     let compared = compare_stored(state, &after, before, options_of)?;
-    if compared.can_be_compared() && compared.seen.holds < RELATED {
+    let was_report = lengths(&compared.seen)[1] >= compared.options.thresholds.min_tokens;
+    if was_report && compared.seen.holds < RELATED {
         judge_copies_again(state, before.article_id, Vec::new(), options_of, now)?;
     }
     Ok(())
