@@ -4,7 +4,7 @@
 //! ends. A line that cannot be read is reported with its number, costs exit code 1, and no other line.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     fs::File,
     io::{self, BufRead, BufReader, Read, Write},
     path::Path,
@@ -154,7 +154,9 @@ struct Refused<'a> {
 struct Judge {
     engine: Engine,
     shows_evidence: bool,
-    ids: Vec<Value>,
+    /// Of the texts that the engine holds, the first of them `first_id`.
+    ids: VecDeque<Value>,
+    first_id: TextId,
     sources: HashMap<String, FeedId>,
     feeds: i64,
     last_at: Timestamp,
@@ -165,7 +167,8 @@ impl Judge {
         Self {
             engine: Engine::new(options, LEARNER),
             shows_evidence,
-            ids: Vec::new(),
+            ids: VecDeque::new(),
+            first_id: TextId(1),
             sources: HashMap::new(),
             feeds: 0,
             last_at: Timestamp::MIN,
@@ -178,7 +181,11 @@ impl Judge {
         self.last_at = at;
         let feed = self.feed(given.source);
         let article = cleaned(given.title, given.body, at);
-        self.ids.push(given.id);
+        while self.first_id < self.engine.first_held() {
+            self.ids.pop_front();
+            self.first_id = TextId(self.first_id.0 + 1);
+        }
+        self.ids.push_back(given.id);
         let verdict =
             self.engine.judge(Arrival { feed, title: article.title, body: article.body, at });
         self.line(verdict)
@@ -212,7 +219,8 @@ impl Judge {
 
     /// The engine counts texts from 1 in order of arrival.
     fn id(&self, text: TextId) -> &Value {
-        usize::try_from(text.0 - 1).ok().and_then(|at| self.ids.get(at)).unwrap_or(&Value::Null)
+        let at = usize::try_from(text.0 - self.first_id.0).ok();
+        at.and_then(|at| self.ids.get(at)).unwrap_or(&Value::Null)
     }
 }
 

@@ -72,14 +72,8 @@ fn kept(article: &FullArticle) -> String {
         printable(&article.title),
         printable(&article.feed),
     );
-    let refused = list(&article.evidence, "refused");
-    for comparison in refused {
-        let _ = write!(
-            text,
-            "\nnot a copy of {}:\n{}",
-            target(comparison),
-            comparison_tree(comparison)
-        );
+    for comparison in list(&article.evidence, "refused") {
+        text.push_str(&refused(comparison));
     }
     let rest = without(&article.evidence, &["refused", "compared"]);
     if rest.as_object().is_some_and(|rest| !rest.is_empty()) {
@@ -144,12 +138,7 @@ fn folded(copy: &FullDuplicate, article: &FullArticle) -> String {
         );
     }
     for comparison in list(&copy.evidence, "refused") {
-        let _ = write!(
-            text,
-            "\nnot a copy of {}:\n{}",
-            target(comparison),
-            comparison_tree(comparison)
-        );
+        text.push_str(&refused(comparison));
     }
     let rest = without(&copy.evidence, &["matched", "kept", "refused", "compared"]);
     let _ = write!(text, "\n{}", tree(&rest, 0));
@@ -167,6 +156,20 @@ fn folded(copy: &FullDuplicate, article: &FullArticle) -> String {
     text
 }
 
+/// A comparison that led nowhere: with another story, or with a text whose article may not be joined.
+fn refused(comparison: &Value) -> String {
+    let kept = &comparison["kept"];
+    let own = format!("{}:\n{}", target(comparison), comparison_tree(comparison));
+    if kept.is_object() {
+        let shown = comparison_tree(kept);
+        format!(
+            "\na copy of {own}but it may not join that article; against what is shown there:\n{shown}"
+        )
+    } else {
+        format!("\nnot a copy of {own}")
+    }
+}
+
 /// `article 7` or `d12, a copy of article 7`, and how it was found.
 fn target(comparison: &Value) -> String {
     let article = &comparison["article"];
@@ -182,7 +185,7 @@ fn target(comparison: &Value) -> String {
 }
 
 fn comparison_tree(comparison: &Value) -> String {
-    let mut all = without(comparison, &["article", "copy", "revision", "via", "evidence"]);
+    let mut all = without(comparison, &["article", "copy", "revision", "via", "evidence", "kept"]);
     if let (Some(all), Some(evidence)) = (all.as_object_mut(), comparison["evidence"].as_object()) {
         all.extend(evidence.clone());
     }
@@ -229,5 +232,15 @@ mod tests {
             comparison_tree(&comparison),
             "  distance  5\n  test      copied\n  copied    1 / 0.5\n"
         );
+        let shown = json!({"article": 7, "similarity": 0, "evidence": {"test": "neither"}});
+        let mut joins_not = comparison.clone();
+        joins_not["kept"] = shown;
+        assert_eq!(
+            refused(&joins_not),
+            "\na copy of d3, a copy of article 7, found by passages:\n  distance  5\n  test      copied\n  \
+             copied    1 / 0.5\nbut it may not join that article; against what is shown there:\n  \
+             similarity  0\n  test        neither\n"
+        );
+        assert!(refused(&comparison).starts_with("\nnot a copy of d3, "));
     }
 }

@@ -1,7 +1,9 @@
 //! `newsfold replay`: judges the stored articles and copies by other settings, in memory, and says what would change.
 //!
 //! Texts are judged in the order in which they came, by the same engine as `newsfold dedup`. A text counts as changed
-//! where it would be kept and is a copy, or the other way round, or would be a copy of something else.
+//! where it would be kept and is a copy, or the other way round, or would be a copy of something else. Texts are those
+//! that are stored now, so a copy that has lent its text counts from its article's day on; what was folded for its URL
+//! or guid stays folded where its text alone would not be.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,7 +19,10 @@ use super::{
 };
 use crate::{
     config::{self, Dedup},
-    dedup::{Engine, Options, Reason, engine::Arrival},
+    dedup::{
+        Engine, Options, Reason, Scope,
+        engine::{Arrival, Terms},
+    },
     model::{ArticleId, DuplicateId, TextId, Timestamp},
     store::read::JudgedText,
 };
@@ -31,6 +36,7 @@ pub(super) fn replay(global: &Global, arguments: &ReplayArguments) -> anyhow::Re
     let since = arguments.since.map_or(Timestamp::MIN, |since| since.instant(now()));
     let db = open_for_reading(&config)?;
     let mut replay = Replay::new(options, db.pairs_kept_apart()?);
+    replay.has_one_scope = arguments.set.iter().any(|setting| setting.key == "scope");
     db.each_judged_text(since, |text| replay.judge(text))?;
     if global.json {
         output::rows(true, &replay.changes, |_| String::new())?;
@@ -54,6 +60,10 @@ impl Setting {
             text.split_once('=').ok_or_else(|| format!("{text:?} is not KEY=VALUE"))?;
         let key = key.trim().trim_start_matches("dedup.").trim_start_matches("thresholds.");
         let value = value.trim().trim_matches('"');
+        if key == "prefer" {
+            return Err("prefer decides whose text an article shows, not what is a copy: there is nothing to replay"
+                .to_owned());
+        }
         let setting = Self { key: key.to_owned(), value: value.to_owned() };
         setting.apply(&Dedup::default()).map(|_| setting)
     }
@@ -89,6 +99,11 @@ struct Replay {
     /// Which article each text of the engine's belongs to by the other settings.
     #[serde(skip)]
     articles: HashMap<TextId, ArticleId>,
+    /// `--set scope`: not each feed's own.
+    #[serde(skip)]
+    has_one_scope: bool,
+    #[serde(skip)]
+    scope: Scope,
     texts: u32,
     copies: u32,
     would_be_copies: u32,
@@ -99,6 +114,8 @@ impl Replay {
     fn new(options: Options, apart: HashSet<(ArticleId, ArticleId)>) -> Self {
         Self {
             apart,
+            has_one_scope: false,
+            scope: options.scope,
             engine: Engine::new(options, dedup::LEARNER),
             articles: HashMap::new(),
             texts: 0,
@@ -114,15 +131,20 @@ impl Replay {
         let arrival =
             Arrival { feed: text.feed_id, title: text.title.clone(), body: text.body, at };
         let (apart, articles) = (&self.apart, &self.articles);
-        let verdict = self.engine.judge_apart(arrival, |kept| {
+        let scope = if self.has_one_scope { self.scope } else { text.dedup_scope };
+        let terms = Terms { scope, first_seen_at: text.first_seen_at };
+        let verdict = self.engine.judge_by(arrival, terms, |kept| {
             articles.get(&kept).is_some_and(|kept| {
                 apart.contains(&(*kept, text.article_id))
                     || apart.contains(&(text.article_id, *kept))
             })
         });
         let is_copy = text.duplicate_id.is_some();
-        let would_fold_into =
-            verdict.duplicate_of.and_then(|kept| self.articles.get(&kept).copied());
+        let by_key = matches!(text.reason.as_deref(), Some("same_url" | "same_guid"));
+        let would_fold_into = verdict
+            .duplicate_of
+            .and_then(|kept| self.articles.get(&kept).copied())
+            .or(by_key.then_some(text.article_id));
         // A copy that would stand alone has no article's number; the one that it is folded into would do for those
         // that follow it and are found to be its copies.
         self.articles.insert(verdict.text, text.article_id);
@@ -193,10 +215,7 @@ fn changes(changes: &[Change], width: Option<usize>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        dedup::{Prefer, Scope},
-        model::FeedId,
-    };
+    use crate::model::FeedId;
 
     #[test]
     fn settings_are_given_as_key_and_value() {
@@ -204,7 +223,6 @@ mod tests {
         for (text, key) in [
             ("window=12h", "window"),
             ("dedup.scope = \"feed\"", "scope"),
-            ("prefer=first", "prefer"),
             ("dedup.thresholds.min_tokens=20", "min_tokens"),
             ("most=1", "most"),
         ] {
@@ -213,10 +231,11 @@ mod tests {
             dedup = setting.apply(&dedup).unwrap();
         }
         assert_eq!(dedup.window.as_secs(), 43_200);
-        assert_eq!((dedup.scope, dedup.prefer), (Scope::Feed, Prefer::First));
+        assert_eq!(dedup.scope, Scope::Feed);
         assert_eq!((dedup.thresholds.min_tokens, dedup.thresholds.most), (20, 1.0));
         for (wrong, why) in [
             ("window", "is not KEY=VALUE"),
+            ("prefer=first", "there is nothing to replay"),
             ("window=soon", "\"soon\" is not a duration"),
             ("scope=some", "is not one of \"all\", \"feed\", \"off\""),
             (
@@ -251,7 +270,36 @@ mod tests {
             published_at: Some(at),
             first_seen_at: at,
             reason: copy.map(|_| "same_text".to_owned()),
+            dedup_scope: Scope::All,
         }
+    }
+
+    #[test]
+    fn stored_texts_are_judged_as_they_were() {
+        let unchanged = Vec::<bool>::new();
+        let changes = |texts: Vec<JudgedText>, has_one_scope| {
+            let mut replay = Replay::new(Options::default(), HashSet::new());
+            replay.has_one_scope = has_one_scope;
+            texts.into_iter().for_each(|text| replay.judge(text));
+            replay.changes.iter().map(|change| change.duplicate_id.is_some()).collect::<Vec<_>>()
+        };
+        // The window counts from when a text was first seen, however its publisher dates it.
+        let mut late = text(1, Some(1), 2, 24);
+        late.first_seen_at = text(1, None, 1, 12).first_seen_at;
+        let mut old = text(1, None, 1, 1);
+        old.first_seen_at = late.first_seen_at;
+        assert_eq!(changes(vec![old, late], false), unchanged);
+        // What one URL has joined needs no text.
+        let mut page = text(1, Some(1), 2, 11);
+        page.body = "Another day at sea.".to_owned();
+        page.title = "Lamp out".to_owned();
+        page.reason = Some("same_url".to_owned());
+        assert_eq!(changes(vec![text(1, None, 1, 10), page], false), unchanged);
+        // A feed's own scope counts unless another one is tried.
+        let mut own = text(2, None, 2, 11);
+        own.dedup_scope = Scope::Feed;
+        assert_eq!(changes(vec![text(1, None, 1, 10), own.clone()], false), unchanged);
+        assert_eq!(changes(vec![text(1, None, 1, 10), own], true), [false]);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! The whole step in memory: what `newsfold dedup`, `replay` and the tests run.
 //!
-//! In: texts in order of arrival. Out: a verdict for each. It holds every text it was given, the index, and a
+//! In: texts in order of arrival. Out: a verdict for each. It holds the texts of the window, the index, and a
 //! learner of furniture for each feed; how a body is cut into units is handed in, so that this engine and the
-//! line cut alike. The same order gives the same verdicts.
+//! line cut alike. The same order gives the same verdicts, and a stream may go on for ever.
 
 use std::{
     borrow::Cow,
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     convert::Infallible,
 };
 
@@ -53,6 +53,15 @@ pub struct Arrival {
     pub at: Timestamp,
 }
 
+/// How an article is judged, where that is not as its text and the engine's options say.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Against which texts.
+    pub scope: Scope,
+    /// When it came: decides about the window.
+    pub first_seen_at: Timestamp,
+}
+
 /// What the engine says of one article.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verdict {
@@ -77,6 +86,7 @@ pub struct Verdict {
 #[derive(Debug)]
 struct Stored {
     arrival: Arrival,
+    first_seen_at: Timestamp,
     /// The article that it belongs to; itself, if it was kept.
     kept: TextId,
 }
@@ -96,10 +106,25 @@ pub struct Engine {
     options: Options,
     furniture: Furniture,
     index: Index,
-    texts: Vec<Stored>,
+    /// The last ones, without a gap.
+    texts: VecDeque<Stored>,
+    /// Texts that have been judged.
+    judged: i64,
     articles: HashMap<TextId, Kept>,
-    counts: HashMap<FeedId, HashMap<u64, u32>>,
-    learned: HashMap<FeedId, HashSet<u64>>,
+    learners: HashMap<FeedId, Learner>,
+    /// When the last texts came, until time is kept by them.
+    arrived: Vec<Timestamp>,
+}
+
+/// What a feed repeats.
+#[derive(Debug, Default)]
+struct Learner {
+    /// Units of its last kept articles.
+    recent: VecDeque<HashSet<u64>>,
+    /// In how many kept articles a unit of those stands, or one that has stood in two.
+    counts: HashMap<u64, u32>,
+    furniture: HashSet<u64>,
+    last_at: Option<Timestamp>,
 }
 
 impl Verdict {
@@ -119,6 +144,12 @@ impl Verdict {
 
 /// Refused candidates that are reported.
 const MAX_REFUSED: usize = 3;
+/// After so many texts those that have left the window are dropped.
+const CLOCK_TEXTS: usize = 1_024;
+/// Of so many kept articles of a feed the units are remembered, as the line does.
+const RECENT_ARTICLES: usize = 20;
+/// A feed that has been silent for so many windows has to teach its furniture anew.
+const SILENT_WINDOWS: i64 = 10;
 
 impl Engine {
     /// An engine that has seen nothing.
@@ -127,55 +158,83 @@ impl Engine {
             options,
             furniture,
             index: Index::new(),
-            texts: Vec::new(),
+            texts: VecDeque::new(),
+            judged: 0,
             articles: HashMap::new(),
-            counts: HashMap::new(),
-            learned: HashMap::new(),
+            learners: HashMap::new(),
+            arrived: Vec::new(),
         }
     }
 
     /// Judges the next text and takes it in.
     pub fn judge(&mut self, arrival: Arrival) -> Verdict {
-        self.judge_apart(arrival, |_| false)
+        let terms = Terms { scope: self.options.scope, first_seen_at: arrival.at };
+        self.judge_by(arrival, terms, |_| false)
     }
 
-    /// As [`Engine::judge`], but never folds the text into one that `is_apart` names: somebody said so.
-    pub fn judge_apart(&mut self, arrival: Arrival, is_apart: impl Fn(TextId) -> bool) -> Verdict {
-        let text = TextId(self.texts.len() as i64 + 1);
-        let (verdict, signature) = self.compare(text, &arrival, &is_apart);
+    /// As [`Engine::judge`], but by other terms, and never folds the text into one that `is_apart` names: somebody said so.
+    pub fn judge_by(
+        &mut self,
+        arrival: Arrival,
+        terms: Terms,
+        is_apart: impl Fn(TextId) -> bool,
+    ) -> Verdict {
+        self.keep_time(terms.first_seen_at);
+        let text = TextId(self.judged + 1);
+        let (verdict, signature) = self.compare(text, &arrival, terms, &is_apart);
         self.take_in(&verdict, &arrival, signature.tokens);
         if verdict.duplicate_of.is_none() {
-            self.learn(&arrival);
+            self.learn(&arrival, terms.first_seen_at);
         }
-        if self.options.scope != Scope::Off {
-            self.index.insert(text, arrival.feed, arrival.at, &signature);
+        let first_seen_at = terms.first_seen_at;
+        if terms.scope != Scope::Off {
+            self.index.insert(text, arrival.feed, first_seen_at, &signature);
         }
-        self.texts.push(Stored { arrival, kept: verdict.duplicate_of.unwrap_or(text) });
+        let kept = verdict.duplicate_of.unwrap_or(text);
+        self.texts.push_back(Stored { arrival, first_seen_at, kept });
+        self.judged = text.0;
         verdict
     }
 
-    /// Compares two texts that were judged before, with the furniture known by now.
-    pub fn verify(&self, article: TextId, other: TextId) -> Option<Verification> {
-        let (article, other) = (self.stored(article)?, self.stored(other)?);
-        let bodies = [article, other].map(|stored| self.strip(&stored.arrival));
-        Some(verify(
-            &side(&article.arrival, &bodies[0]),
-            &side(&other.arrival, &bodies[1]),
-            &self.options,
-        ))
+    /// The oldest text that is still held, or the next one: verdicts name none before it.
+    pub fn first_held(&self) -> TextId {
+        TextId(self.judged - self.texts.len() as i64 + 1)
+    }
+
+    /// Looks, after so many texts, where their dates stand, and drops what has left the window by them. No single wrong
+    /// date moves them, and a text that came before all others and is dated far after them has a wrong one.
+    fn keep_time(&mut self, first_seen_at: Timestamp) {
+        self.arrived.push(first_seen_at);
+        if self.arrived.len() < CLOCK_TEXTS {
+            return;
+        }
+        self.arrived.sort_unstable();
+        let [middle, late] =
+            [CLOCK_TEXTS / 2, CLOCK_TEXTS - CLOCK_TEXTS / 16].map(|at| self.arrived[at]);
+        self.arrived.clear();
+        let window = self.options.window_seconds;
+        let held = middle.plus_seconds(-window)..=late.plus_seconds(window);
+        while self.texts.front().is_some_and(|text| !held.contains(&text.first_seen_at)) {
+            self.articles.remove(&self.first_held());
+            self.texts.pop_front();
+        }
+        self.index.evict_until(self.first_held());
+        let silent_since = middle.plus_seconds(-SILENT_WINDOWS * window);
+        self.learners.retain(|_, learner| learner.last_at.is_some_and(|at| at >= silent_since));
     }
 
     fn compare(
         &self,
         text: TextId,
         arrival: &Arrival,
+        terms: Terms,
         is_apart: &dyn Fn(TextId) -> bool,
     ) -> (Verdict, Signature) {
         let body = self.strip(arrival);
         let side = side(arrival, &body);
         let signature = side.signature();
-        let since = arrival.at.plus_seconds(-self.options.window_seconds);
-        let query = Query { feed: arrival.feed, scope: self.options.scope, since };
+        let since = terms.first_seen_at.plus_seconds(-self.options.window_seconds);
+        let query = Query { feed: arrival.feed, scope: terms.scope, since };
         let mut verdict = Verdict::kept(text);
         for candidate in self.index.candidates(&signature, &query).into_iter().take(MAX_CANDIDATES)
         {
@@ -210,7 +269,7 @@ impl Engine {
         since: Timestamp,
         found: &Verification,
     ) -> bool {
-        let is_in_window = self.stored(kept).is_some_and(|stored| stored.arrival.at >= since);
+        let is_in_window = self.stored(kept).is_some_and(|stored| stored.first_seen_at >= since);
         let (Some(basis), Some(article)) = (Basis::of(found), self.articles.get(&kept)) else {
             return false;
         };
@@ -228,12 +287,13 @@ impl Engine {
     }
 
     fn stored(&self, text: TextId) -> Option<&Stored> {
-        self.texts.get(usize::try_from(text.0 - 1).ok()?)
+        self.texts.get(usize::try_from(text.0 - self.first_held().0).ok()?)
     }
 
     fn strip<'a>(&self, arrival: &'a Arrival) -> Cow<'a, str> {
-        match self.learned.get(&arrival.feed) {
-            Some(learned) => Cow::Owned((self.furniture.strip)(&arrival.body, learned)),
+        let learner = self.learners.get(&arrival.feed);
+        match learner.filter(|learner| !learner.furniture.is_empty()) {
+            Some(learner) => Cow::Owned((self.furniture.strip)(&arrival.body, &learner.furniture)),
             None => Cow::Borrowed(&arrival.body),
         }
     }
@@ -259,13 +319,23 @@ impl Engine {
 
     /// Counts the units of a kept article: copies teach nothing, or a story that many feeds carry would be cut
     /// to nothing.
-    fn learn(&mut self, arrival: &Arrival) {
-        let counts = self.counts.entry(arrival.feed).or_default();
-        for unit in (self.furniture.units)(&arrival.body) {
-            let count = counts.entry(unit).or_default();
+    fn learn(&mut self, arrival: &Arrival, now: Timestamp) {
+        let learner = self.learners.entry(arrival.feed).or_default();
+        learner.last_at = learner.last_at.max(Some(now));
+        let units = (self.furniture.units)(&arrival.body);
+        for unit in &units {
+            let count = learner.counts.entry(*unit).or_default();
             *count += 1;
             if *count >= self.furniture.learned_after {
-                self.learned.entry(arrival.feed).or_default().insert(unit);
+                learner.furniture.insert(*unit);
+            }
+        }
+        learner.recent.push_back(units);
+        if learner.recent.len() > RECENT_ARTICLES {
+            for unit in learner.recent.pop_front().unwrap_or_default() {
+                if learner.counts.get(&unit) == Some(&1) {
+                    learner.counts.remove(&unit);
+                }
             }
         }
     }
@@ -378,6 +448,34 @@ mod tests {
                 "{scope:?} {feed} {hour}"
             );
         }
+    }
+
+    #[test]
+    fn a_stream_may_go_on_for_ever() {
+        let furniture = Furniture {
+            units: |body| body.split(' ').map(|word| word.len() as u64).collect(),
+            ..Furniture::NONE
+        };
+        let mut engine = Engine::new(Options::default(), furniture);
+        for at in 0..6_000 {
+            // Wrong dates now and then, the first one among them.
+            let hour = match at % 500 {
+                0 => 600_000,
+                1 => -100_000,
+                _ => at,
+            };
+            engine.judge(arrival(at, hour, &format!("Report {at}"), &"a ".repeat(at as usize % 9)));
+        }
+        let most = 2 * CLOCK_TEXTS;
+        assert!(engine.texts.len() < most, "{}", engine.texts.len());
+        assert!(engine.index.len() < most, "{}", engine.index.len());
+        assert!(engine.articles.len() < most, "{}", engine.articles.len());
+        assert!(engine.learners.len() < 2 * most, "{}", engine.learners.len());
+        let report =
+            Arrival { feed: FeedId(7_000), ..arrival(0, 6_001, "Ferry to Sund cancelled", FERRY) };
+        engine.judge(report.clone());
+        let verdict = engine.judge(Arrival { feed: FeedId(7_001), ..report });
+        assert_eq!(verdict.duplicate_of, Some(TextId(6_001)));
     }
 
     #[test]

@@ -209,6 +209,14 @@ impl Index {
         }
     }
 
+    /// Forgets the texts before `first`.
+    pub fn evict_until(&mut self, first: TextId) {
+        while self.rows.front().is_some_and(|row| row.text < first || !row.is_live) {
+            self.rows.pop_front();
+            self.first_slot += 1;
+        }
+    }
+
     /// The texts worth reading, best first, at most [`MAX_PROPOSED`]: the first [`MAX_CANDIDATES`] that still are
     /// somebody's are meant to be read.
     pub fn candidates(&self, signature: &Signature, query: &Query) -> Vec<Candidate> {

@@ -89,7 +89,7 @@ pub fn is_related(seen: &Verification, limits: &Thresholds) -> bool {
 }
 
 /// Tokens of the article and of the other text.
-fn lengths(seen: &Verification) -> [u32; 2] {
+pub fn lengths(seen: &Verification) -> [u32; 2] {
     let [shorter, longer] = seen.evidence.tokens;
     if seen.length_ratio < 1.0 { [shorter, longer] } else { [longer, shorter] }
 }

@@ -417,15 +417,21 @@ impl Database {
         Ok(copies.collect::<Result<_, _>>()?)
     }
 
-    /// Whether an article or one of its copies has so many tokens.
-    pub(crate) fn has_report(&self, id: ArticleId, tokens: u32) -> Result<bool, Error> {
+    /// Whether an article or one of its copies, `without` one of them, has so many tokens.
+    pub(crate) fn has_report(
+        &self,
+        id: ArticleId,
+        tokens: u32,
+        without: Option<DuplicateId>,
+    ) -> Result<bool, Error> {
         let mut statement = self.connection.prepare_cached(
             "SELECT 1 FROM (SELECT text_id, word_count FROM articles WHERE id = ?1
-                            UNION ALL SELECT text_id, word_count FROM duplicates WHERE article_id = ?1) AS t
+                            UNION ALL SELECT text_id, word_count FROM duplicates
+                            WHERE article_id = ?1 AND id IS NOT ?3) AS t
              LEFT JOIN fingerprints AS f ON f.id = t.text_id
              WHERE coalesce(f.tokens, t.word_count) >= ?2",
         )?;
-        Ok(statement.exists(params![id, tokens])?)
+        Ok(statement.exists(params![id, tokens, without])?)
     }
 
     /// An earlier text of an article, while it is in the duplicate index.

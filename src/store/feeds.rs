@@ -29,7 +29,7 @@ fn scope_word(scope: Scope) -> &'static str {
     }
 }
 
-fn scope_from(word: &str) -> Scope {
+pub(super) fn scope_from(word: &str) -> Scope {
     match word {
         "feed" => Scope::Feed,
         "off" => Scope::Off,

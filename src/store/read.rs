@@ -9,8 +9,11 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Database, Error};
-use crate::model::{ArticleId, DuplicateId, FeedId, Fingerprint, Timestamp};
+use super::{Database, Error, feeds::scope_from};
+use crate::{
+    dedup::Scope,
+    model::{ArticleId, DuplicateId, FeedId, Fingerprint, Timestamp},
+};
 
 /// Which feeds are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,6 +212,8 @@ pub struct JudgedText {
     pub published_at: Option<Timestamp>,
     pub first_seen_at: Timestamp,
     pub reason: Option<String>,
+    /// Of its feed.
+    pub dedup_scope: Scope,
 }
 
 /// Polls that `feeds explain` shows.
@@ -430,7 +435,7 @@ impl Database {
         since: Timestamp,
         mut take: impl FnMut(JudgedText),
     ) -> Result<(), Error> {
-        let sql = "SELECT t.*, coalesce(f.name, f.title, f.url) AS feed FROM (
+        let sql = "SELECT t.*, f.dedup_scope, coalesce(f.name, f.title, f.url) AS feed FROM (
                      SELECT id AS article_id, NULL AS duplicate_id, feed_id, title, body, published_at,
                             first_seen_at, NULL AS reason, text_id FROM articles
                      UNION ALL
@@ -549,5 +554,6 @@ fn judged_from(row: &Row<'_>) -> rusqlite::Result<JudgedText> {
         published_at: row.get("published_at")?,
         first_seen_at: row.get("first_seen_at")?,
         reason: row.get("reason")?,
+        dedup_scope: scope_from(row.get_ref("dedup_scope")?.as_str()?),
     })
 }

@@ -281,7 +281,7 @@ impl Judging<'_> {
             return Ok(true);
         }
         let limits = &self.options.dedup.thresholds;
-        let has_report = || state.db.has_report(kept.article_id, limits.min_tokens);
+        let has_report = || state.db.has_report(kept.article_id, limits.min_tokens, None);
         joins(basis, found, against_kept, limits, has_report)
     }
 

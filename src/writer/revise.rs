@@ -18,7 +18,7 @@ use super::{
 use crate::{
     dedup::{
         self, Scope, Side, Signature, Text, Verification,
-        join::{Basis, RELATED, is_related},
+        join::{Basis, RELATED, is_related, joins, lengths},
         verify,
     },
     digest::Arrival,
@@ -140,33 +140,54 @@ pub(super) fn revise_duplicate(
     let verification = compare(state, &copy, arrival, &against, options)?;
     let key = shared_key(article.guid.as_deref(), article.url.as_deref(), &kept);
     let titles = key.map(|_| [article.title.as_str(), &against.title]);
-    let holds = basis(&verification, titles, &options.dedup).is_some()
-        || still_matches_another(state, id, &copy, arrival, options)?;
+    let basis = basis(&verification, titles, &options.dedup);
+    let through = match basis {
+        Some(basis) if basis != Basis::Headline => None,
+        _ => through_another(state, id, &copy, arrival, options)?,
+    };
+    let (limits, db) = (&options.dedup.thresholds, &state.db);
+    let may_join = |basis, found: &Verification| {
+        let has_report = || db.has_report(kept.article_id, limits.min_tokens, Some(id));
+        joins(basis, found, &verification, limits, has_report)
+    };
+    let holds_directly = match basis {
+        Some(Basis::Headline) => may_join(Basis::Headline, &verification)?,
+        basis => basis.is_some(),
+    };
+    let through = through.filter(|_| !holds_directly);
+    let holds = holds_directly
+        || match through.as_ref().and_then(|(_, found)| Some((Basis::of(found)?, found))) {
+            Some((basis, found)) => may_join(basis, found)?,
+            None => false,
+        };
     let (fingerprint, text_id) = if change.is_told() {
         index_text(state, copy.feed_id, copy.first_seen_at, &arrival.signature, now)?
     } else {
         (copy.fingerprint, copy.text_id)
     };
+    let found = through.as_ref().filter(|_| holds).map_or(&verification, |(_, found)| found);
+    let matched = through.as_ref().filter(|_| holds).map(|(text, _)| text);
     let evidence = json!({
         "edited_at": now,
         "matched": {
             "article": kept.article_id,
-            "similarity": verification.similarity,
-            "evidence": verification.evidence,
+            "copy": matched.and_then(|text| text.duplicate_id),
+            "revision": matched.and_then(|text| text.revision),
+            "similarity": found.similarity,
+            "evidence": found.evidence,
         },
         "thresholds": options.dedup.thresholds,
         "before": state.db.duplicate_evidence(id)?.get("matched"),
     });
     let folded = Folded {
         article_id: kept.article_id,
-        reason: key
-            .unwrap_or(verification.reason.map_or("near_duplicate", |reason| reason.as_str())),
+        reason: key.unwrap_or(found.reason.map_or("near_duplicate", |reason| reason.as_str())),
         distance: (fingerprint.0 != 0 && against.fingerprint.0 != 0)
             .then(|| fingerprint.distance(against.fingerprint)),
-        similarity: if verification.is_duplicate {
-            verification.similarity.clamp(0.0, 1.0)
+        similarity: if found.is_duplicate {
+            found.similarity.clamp(0.0, 1.0)
         } else {
-            verification.similarity.max(verification.evidence.headline).clamp(0.0, 1.0)
+            found.similarity.max(found.evidence.headline).clamp(0.0, 1.0)
         },
         kept: Kept {
             feed_id: copy.feed_id,
@@ -290,7 +311,8 @@ fn follow_edit(
 ) -> Result<(), Error> {
     let Some(after) = state.db.article_text(before.article_id)? else { return Ok(()) };
     let compared = compare_stored(state, &after, before, options_of)?;
-    if compared.can_be_compared() && compared.seen.holds < RELATED {
+    let was_report = lengths(&compared.seen)[1] >= compared.options.thresholds.min_tokens;
+    if was_report && compared.seen.holds < RELATED {
         judge_copies_again(state, before.article_id, Vec::new(), options_of, now)?;
     }
     Ok(())
@@ -495,14 +517,15 @@ fn with_own_text(state: &State, kept: &StoredText) -> Result<StoredText, Error> 
     })
 }
 
-/// A copy that was found through another copy, or through an earlier text of its article, may hold by that one alone.
-fn still_matches_another(
+/// A copy that was found through another copy, or through an earlier text of its article, may hold by that one alone: that
+/// text, and the comparison with it.
+fn through_another(
     state: &mut State,
     id: DuplicateId,
     copy: &StoredText,
     arrival: &Arrival,
     options: &Options,
-) -> Result<bool, Error> {
+) -> Result<Option<(StoredText, Verification)>, Error> {
     let evidence = state.db.duplicate_evidence(id)?;
     let matched = &evidence["matched"];
     let other_copy = matched["copy"].as_str().and_then(|id| id.parse::<DuplicateId>().ok());
@@ -512,9 +535,11 @@ fn still_matches_another(
         (None, Some(revision)) => state.db.earlier_text(copy.article_id, revision)?,
         (None, None) => None,
     };
-    let Some(other) = other else { return Ok(false) };
-    Ok(other.article_id == copy.article_id
-        && compare(state, copy, arrival, &other, options)?.is_duplicate)
+    let Some(other) = other.filter(|other| other.article_id == copy.article_id) else {
+        return Ok(None);
+    };
+    let found = compare(state, copy, arrival, &other, options)?;
+    Ok(Some((other, found)))
 }
 
 fn compare(

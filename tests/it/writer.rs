@@ -467,21 +467,26 @@ fn copies_of_a_lent_text_leave_with_it() {
 
 #[test]
 fn an_article_that_tells_another_story_loses_the_copies_of_the_first() {
-    let mut desk = Desk::new();
-    let [a, b, c] = ["a", "b", "c"].map(|name| desk.feed(name));
-    let top = |body: &str| Entry::new("top", "Storm breaks masts at Holm", body);
-    desk.poll(a, &[top(&story(1, 120))]);
-    desk.poll(b, &[Entry::new("b", "Storm breaks masts at Holm", &story(1, 110))]);
-    desk.poll(c, &[Entry::new("c", "Storm breaks masts at Holm", &story(1, 100))]);
-    // An edit that leaves something of it is one.
-    let grown = format!("{} {}", story(1, 60), story(3, 200));
-    desk.poll(a, &[top(&grown)]);
-    assert_eq!(desk.value("SELECT count(*) FROM articles"), "1");
-    desk.poll(a, &[top(&story(2, 150)).titled("Bears seen near the school")]);
-    assert_eq!(desk.rows("SELECT id, feed_id FROM articles"), ["1|1", "2|2"]);
-    assert_eq!(desk.rows("SELECT id, article_id FROM duplicates"), ["2|2"]);
-    assert_eq!(desk.rows("SELECT feed_id, article_id FROM entries"), ["1|1", "2|2", "3|"]);
-    desk.check();
+    for (title, body) in [
+        ("Bears seen near the school", &*story(2, 150)),
+        ("Correction of Monday", "This report was withdrawn."),
+    ] {
+        let mut desk = Desk::new();
+        let [a, b, c] = ["a", "b", "c"].map(|name| desk.feed(name));
+        let top = |body: &str| Entry::new("top", "Storm breaks masts at Holm", body);
+        desk.poll(a, &[top(&story(1, 120))]);
+        desk.poll(b, &[Entry::new("b", "Storm breaks masts at Holm", &story(1, 110))]);
+        desk.poll(c, &[Entry::new("c", "Storm breaks masts at Holm", &story(1, 100))]);
+        // An edit that leaves something of it is one.
+        let grown = format!("{} {}", story(1, 60), story(3, 200));
+        desk.poll(a, &[top(&grown)]);
+        assert_eq!(desk.value("SELECT count(*) FROM articles"), "1");
+        desk.poll(a, &[top(body).titled(title)]);
+        assert_eq!(desk.rows("SELECT id, feed_id FROM articles"), ["1|1", "2|2"], "{title}");
+        assert_eq!(desk.rows("SELECT id, article_id FROM duplicates"), ["2|2"]);
+        assert_eq!(desk.rows("SELECT feed_id, article_id FROM entries"), ["1|1", "2|2", "3|"]);
+        desk.check();
+    }
 }
 
 #[test]
@@ -523,6 +528,28 @@ fn an_item_without_text_joins_no_two_reports() {
         "few_words"
     );
     desk.check();
+}
+
+#[test]
+fn an_item_that_grows_into_another_report_leaves() {
+    let title = "Fire in the old harbour hall";
+    let entry = |key: &str, body: &str| {
+        Entry::new(key, title, body).url(Some(&format!("https://{key}.example/fire")))
+    };
+    for prefer in [Prefer::Fullest, Prefer::First] {
+        for (seed, articles) in [(1, "1"), (2, "2")] {
+            let mut desk = Desk::new();
+            desk.prefer(prefer);
+            let feeds = ["a", "b", "c"].map(|name| desk.feed(name));
+            desk.poll(feeds[0], &[entry("a", "")]);
+            desk.poll(feeds[1], &[entry("b", &story(1, 120))]);
+            desk.poll(feeds[2], &[entry("c", "")]);
+            assert_eq!(desk.value("SELECT count(*) FROM duplicates"), "2");
+            desk.poll(feeds[2], &[entry("c", &story(seed, 110))]);
+            assert_eq!(desk.value("SELECT count(*) FROM articles"), articles, "{prefer:?} {seed}");
+            desk.check();
+        }
+    }
 }
 
 #[test]
@@ -1024,6 +1051,13 @@ fn a_copy_of_what_a_fuller_text_replaced_is_found_and_may_be_edited() {
         desk.value("SELECT evidence ->> '$.kept.article' FROM duplicates WHERE id = 2"),
         "1"
     );
-    desk.poll(feeds[2], &[third.saying(&format!("{short} So it was said."))]);
-    assert_eq!(desk.value("SELECT count(*) FROM articles"), "1");
+    // However often: what it was found through is not forgotten.
+    for edit in ["So it was said.", "So it was said, and said again."] {
+        desk.poll(feeds[2], &[third.clone().saying(&format!("{short} {edit}"))]);
+        assert_eq!(desk.value("SELECT count(*) FROM articles"), "1", "{edit}");
+        assert_eq!(
+            desk.value("SELECT evidence ->> '$.matched.revision' FROM duplicates WHERE id = 2"),
+            "1"
+        );
+    }
 }
