@@ -113,17 +113,36 @@ fn kind_of_line(text: &str, title: &str) -> Option<&'static str> {
     if text.contains(" | ") {
         return kind_of_row(text);
     }
-    let kind = kind_of(text).or_else(|| kind_beside_title(text, title))?;
+    let kind =
+        kind_of(text).or_else(|| kind_of_label(text)).or_else(|| kind_beside_title(text, title))?;
     // A list of the article's own may name a photograph or an advertisement.
     (!is_item || !matches!(kind, "ad" | "player" | "photo" | "reporters" | "agency"))
         .then_some(kind)
 }
 
-/// A row of a table, or links set off by bars: all of them are furniture.
+/// A row of a table, or links set off by bars: all of them are furniture, or the first is the label of the others.
 fn kind_of_row(text: &str) -> Option<&'static str> {
     let mut cells = text.split(" | ").map(str::trim).filter(|cell| !cell.is_empty());
     let first = cells.next().and_then(kind_of)?;
-    cells.all(|cell| kind_of(cell).is_some()).then_some(first)
+    cells.all(|cell| kind_of(cell).is_some()).then_some(first).or_else(|| kind_of_label(text))
+}
+
+/// Bytes of a label and its sign.
+const MAX_LABEL: usize = 80;
+
+/// `Lire aussi | X`, `LEGGI ANCHE > X`, `আরো পড়ুনঃ X`, `【関連記事】X`: labels of other articles with another sign than a colon.
+fn kind_of_label(text: &str) -> Option<&'static str> {
+    let inside = text.strip_prefix('【').unwrap_or(text);
+    let reach = inside.floor_char_boundary(MAX_LABEL);
+    let end = inside[..reach].find(['|', '>', '›', '»', 'ঃ', '】'])?;
+    let label = inside[..end].trim_end();
+    // One word before a bar is the first cell of a table of things.
+    if fold::words(label) < 2 {
+        return None;
+    }
+    let name = inside[end..].trim_start_matches(|c: char| !c.is_alphanumeric() || c == 'ঃ');
+    let is_label = |kind: &&str| matches!(*kind, "related" | "read_more");
+    TABLE.kind_of(&[label, ": ", name].concat()).filter(is_label)
 }
 
 /// The kind of furniture that a line or a sentence is.
@@ -146,7 +165,7 @@ fn kind_of(text: &str) -> Option<&'static str> {
 /// A line of several sentences is furniture if every one of them is.
 fn kind_of_sentences(text: &str) -> Option<&'static str> {
     let mut kinds = sentences(text).map(|sentence| {
-        TABLE.kind_of(sentence).or_else(|| is_copyright(sentence).then_some("copyright"))
+        TABLE.kind_within(sentence, text).or_else(|| is_copyright(sentence).then_some("copyright"))
     });
     let first = kinds.next().flatten()?;
     let mut others = kinds.peekable();

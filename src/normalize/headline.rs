@@ -21,6 +21,10 @@ const TOP: usize = 8;
 const WINDOW: usize = 64;
 /// Letters that a headline needs to be recognised inside a longer line.
 const MIN_LETTERS: usize = 8;
+/// Words of a long headline.
+const MIN_LONG: usize = 5;
+/// Letters of the longest particle in a script without spaces.
+const MAX_PARTICLE: usize = 4;
 /// A line at most so much longer than the headline can be its copy in other clothes.
 const MAX_EXTRA_BYTES: usize = 80;
 
@@ -303,7 +307,8 @@ fn article_start(body: &Lines, line: &Line, headline: &Headline<'_>) -> Option<u
         || is_separator(between, article, headline)
         || (is_marked
             && (between.contains(['.', '!', '?', '。', '！', '？', '।', '؟', '…'])
-                || !is_uncased(article)))
+                || !is_uncased(article)
+                || is_long(headline.text) && !goes_on(article)))
         || (is_silent(between)
             && (super::dateline::starts(article) || begins_sentence(article, headline)));
     is_cut.then(|| line.start + end + start)
@@ -335,6 +340,24 @@ fn may_begin(article: &str) -> bool {
 /// Whether the letters at the start of a text know no case.
 fn is_uncased(text: &str) -> bool {
     text.chars().find(|c| c.is_alphabetic()).is_some_and(|c| !c.is_uppercase() && !c.is_lowercase())
+}
+
+/// Whether a headline says so much that nobody begins a sentence with it by chance.
+fn is_long(headline: &str) -> bool {
+    let is_dense = headline.contains(is_unspaced);
+    fold::words(headline) >= if is_dense { MIN_LONG + 1 } else { MIN_LONG }
+}
+
+/// Whether a text in a script without case goes on with the sentence before it: its first word begins none.
+fn goes_on(article: &str) -> bool {
+    static PARTICLES: LazyLock<HashSet<Vec<char>>> =
+        LazyLock::new(|| words_of(include_str!("data/particles.txt")));
+    let mut letters = fold::key(article.split_whitespace().next().unwrap_or_default());
+    if letters.first().is_some_and(|c| is_unspaced(*c)) {
+        letters.truncate(MAX_PARTICLE);
+        return (1..=letters.len()).any(|length| PARTICLES.contains(&letters[..length]));
+    }
+    PARTICLES.contains(&letters)
 }
 
 fn is_doubled(article: &str, key: &[char]) -> bool {

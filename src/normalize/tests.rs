@@ -146,6 +146,18 @@ fn copies_of_a_headline_found_in_full_go_too() {
 }
 
 #[test]
+fn a_bold_headline_before_its_text_goes_in_scripts_without_case_too() {
+    let rest = "议员们周一晚间表决通过，在车站与旧码头之间修建一条新线路。";
+    let title = "市议会批准修建第二条电车线路";
+    assert_eq!(article(title, &format!("<p><b>{title}</b>{rest}</p>")).body, rest);
+    let bold = format!("<p><b>{title}</b>的决定在周一晚间表决通过，引发争议。</p>");
+    assert!(article(title, &bold).body.starts_with(title), "a sentence that goes on");
+    let title = "नगर परिषद ने दूसरी ट्राम लाइन को दी मंजूरी";
+    let rest = "पार्षदों ने सोमवार रात मतदान किया और काम वसंत में शुरू होगा।";
+    assert_eq!(article(title, &format!("<p><b>{title}</b> {rest}</p>")).body, rest);
+}
+
+#[test]
 fn a_headline_cut_short_is_a_copy_however_it_says_so() {
     let text = "Ferries leave from the outer quay until spring, the board said.";
     for dots in ["…", "...", "[…]", "[...]", " (...)"] {

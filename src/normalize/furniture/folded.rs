@@ -30,6 +30,41 @@ impl Folded {
     pub(super) fn source_of(&self, at: usize, source: &str) -> usize {
         self.origin.get(at).map_or(source.len(), |origin| *origin as usize)
     }
+
+    /// Where in the folded text clauses begin: behind a comma, semicolon, colon, or the end of a sentence.
+    pub(super) fn breaks(&self, source: &str) -> Vec<usize> {
+        let mut breaks = Vec::new();
+        let mut before = None;
+        let mut characters = source.char_indices().peekable();
+        while let Some((at, character)) = characters.next() {
+            let next = characters.peek().map(|(_, next)| *next);
+            if divides(before, character, next) {
+                // A colon is a letter too: the clause begins with it.
+                let first = if character == ':' { at } else { at + 1 };
+                let place = self.origin.partition_point(|origin| (*origin as usize) < first);
+                if place < self.text.len() && breaks.last() != Some(&place) {
+                    breaks.push(place);
+                }
+            }
+            before = Some(character);
+        }
+        breaks
+    }
+}
+
+/// Whether a clause ends with a character: not with a comma or colon inside a number, nor with a full stop behind one
+/// or inside a word.
+fn divides(before: Option<char>, character: char, next: Option<char>) -> bool {
+    let is_digit = |c: Option<char>| c.is_some_and(char::is_numeric);
+    match character {
+        ',' | ':' => !(is_digit(before) && is_digit(next)) && next != Some('/'),
+        ';' | '،' | '؛' | '，' | '、' | '；' | '：' | '。' | '।' | '۔' | '！' | '？' => {
+            true
+        }
+        '.' if is_digit(before) => false,
+        '.' | '!' | '?' | '…' | '؟' => next.is_some_and(char::is_whitespace),
+        _ => false,
+    }
 }
 
 /// A folded text whose letters need no places.

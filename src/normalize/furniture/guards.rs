@@ -1,6 +1,8 @@
 //! What may stand in the open places of a pattern, so that a sentence that merely holds its words stays.
 
-use std::{collections::HashSet, sync::LazyLock};
+use std::sync::LazyLock;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::folded;
 use crate::normalize::{characters::is_unspaced, fold};
@@ -18,42 +20,75 @@ pub(super) enum Class {
     Agency,
     /// Words that stand between names: of, by, and; also `site`, `portal`.
     Connector,
+    /// Cookies and privacy.
+    Cookie,
+    /// Consent, and what it is asked for: the site, its contents.
+    Consent,
+    /// Content, its owner, its reproduction.
+    Reprint,
+    /// Advertisements.
+    Advert,
+    /// What is subscribed to or given to.
+    Subscription,
+    /// News and what else newsletters bring.
+    News,
+    /// Browsers and what they run.
+    Browser,
+    /// What is done with scripts, or what they lack.
+    Enable,
+    /// And.
+    Conjunction,
 }
 
-/// The words of the classes, folded.
+pub(super) const CLASSES_COUNT: usize = 14;
+
+/// The names of the classes in classes.txt, in their order.
+const CLASS_NAMES: [&str; CLASSES_COUNT] = [
+    "channel",
+    "letter",
+    "app",
+    "agency",
+    "connector",
+    "cookie",
+    "consent",
+    "reprint",
+    "advert",
+    "subscription",
+    "news",
+    "browser",
+    "enable",
+    "conjunction",
+];
+
+/// The words of one class, folded.
+#[derive(Debug, Default)]
 struct Words {
-    /// Five letters and more: may be part of a longer word (`Facebook'ta`, `בפייסבוק`).
-    long: Vec<String>,
-    short: HashSet<String>,
+    /// Five letters and more, marked as stems, of a script without spaces or Korean, by their first two letters: a longer
+    /// word may begin with them (`Facebook'ta`).
+    long: FxHashMap<[char; 2], Vec<String>>,
+    short: FxHashSet<String>,
     /// Written with a capital because they are ordinary words without: `Signal`, `LINE`.
-    capital: HashSet<&'static str>,
+    capital: FxHashSet<&'static str>,
 }
 
-static CLASSES: LazyLock<Vec<(Class, Words)>> = LazyLock::new(|| {
+static CLASSES: LazyLock<[Words; CLASSES_COUNT]> = LazyLock::new(|| {
     let text = include_str!("../data/classes.txt");
-    [
-        ("channel", Class::Channel),
-        ("letter", Class::Letter),
-        ("app", Class::App),
-        ("agency", Class::Agency),
-        ("connector", Class::Connector),
-    ]
-    .map(|(name, class)| (class, words_of(text, name)))
-    .into()
+    CLASS_NAMES.map(|name| words_of(text, name))
 });
 
 fn words_of(text: &'static str, name: &str) -> Words {
-    let mut words = Words { long: Vec::new(), short: HashSet::new(), capital: HashSet::new() };
+    let mut words = Words::default();
     let listed = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     for word in listed.flat_map(|list| list.split(", ")) {
         if word.starts_with(|c: char| c.is_ascii_uppercase()) {
             words.capital.insert(word);
             continue;
         }
+        let is_stem = word.ends_with('*');
         let word = folded::fold(word);
-        let is_long = word.chars().count() >= 5 || word.chars().any(is_unspaced);
+        let is_long = is_stem || word.chars().count() >= 5 || word.chars().any(goes_on);
         if is_long {
-            words.long.push(word);
+            words.long.entry(first_two(&word)).or_default().push(word);
         } else {
             words.short.insert(word);
         }
@@ -61,32 +96,116 @@ fn words_of(text: &'static str, name: &str) -> Words {
     words
 }
 
-fn class(wanted: Class) -> Option<&'static Words> {
-    CLASSES.iter().find(|(class, _)| *class == wanted).map(|(_, words)| words)
+/// Whether a letter is of a script whose words go on without a space.
+fn goes_on(letter: char) -> bool {
+    is_unspaced(letter) || matches!(letter, '\u{ac00}'..='\u{d7a3}')
+}
+
+/// The first two letters of a word; of one letter, that and none.
+fn first_two(word: &str) -> [char; 2] {
+    let mut letters = word.chars();
+    [letters.next().unwrap_or_default(), letters.next().unwrap_or_default()]
+}
+
+fn words(class: Class) -> &'static Words {
+    &CLASSES[class as usize]
 }
 
 /// Whether a text, folded and as written, holds a word of a class.
-pub(super) fn holds(folded: &str, source: &str, wanted: Class) -> bool {
-    class(wanted).is_some_and(|words| {
-        folded.split([' ', ':']).any(|word| words.short.contains(word))
-            || words.long.iter().any(|word| folded.contains(word.as_str()))
-            || source
-                .split(|c: char| !c.is_ascii_alphanumeric())
-                .any(|word| words.capital.contains(word))
+pub(super) fn holds(folded: &str, source: &str, class: Class) -> bool {
+    find(folded, class).next().is_some() || holds_capital(source, class)
+}
+
+/// Whether a text, as written, holds a word of a class that is one with a capital only.
+fn holds_capital(source: &str, class: Class) -> bool {
+    let capital = &words(class).capital;
+    !capital.is_empty()
+        && source.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| capital.contains(word))
+}
+
+/// The places of a folded text where words of a class stand, from begin to end.
+fn find(folded: &str, class: Class) -> impl Iterator<Item = (usize, usize)> {
+    let words = words(class);
+    let mut before = None;
+    let mut letters_before = 0;
+    folded.char_indices().filter_map(move |(at, letter)| {
+        let is_start = before.is_none_or(|c| is_apart(c, letter));
+        letters_before = if is_start { 0 } else { letters_before + 1 };
+        before = Some(letter);
+        let may_begin = is_start || letters_before <= MAX_PREFIX && takes_prefixes(letter);
+        if !may_begin {
+            return None;
+        }
+        let rest = &folded[at..];
+        let [first, second] = first_two(rest);
+        let long = [[first, second], [first, '\0']]
+            .iter()
+            .filter_map(|key| words.long.get(key))
+            .flatten()
+            .find(|word| rest.starts_with(word.as_str()));
+        if let Some(word) = long {
+            return Some((at, at + word.len()));
+        }
+        let end = rest.find([' ', ':']).unwrap_or(rest.len());
+        (is_start && words.short.contains(&rest[..end])).then_some((at, at + end))
     })
 }
 
+/// Letters that articles and prepositions have where they are written together with the word behind them.
+const MAX_PREFIX: usize = 2;
+
+/// Whether a letter is of a script that writes short words together with the next: Hebrew, Arabic, Ethiopic.
+pub(super) fn takes_prefixes(letter: char) -> bool {
+    matches!(letter, '\u{590}'..='\u{6ff}' | '\u{1200}'..='\u{137f}')
+}
+
+/// Whether no word goes on from one letter to the next.
+pub(super) fn is_apart(before: char, after: char) -> bool {
+    [before, after].iter().any(|c| *c == ' ' || !folded::is_spaced(*c))
+}
+
 /// Whether a folded word is of a class, whole.
-pub(super) fn is(word: &str, wanted: Class) -> bool {
-    class(wanted).is_some_and(|words| {
-        words.short.contains(word) || words.long.iter().any(|long| long == word)
-    })
+pub(super) fn is(word: &str, class: Class) -> bool {
+    let words = words(class);
+    words.short.contains(word)
+        || words.long.get(&first_two(word)).is_some_and(|long| long.iter().any(|w| w == word))
+}
+
+/// Words, names aside, that may stand before and behind a word that a clause is about.
+pub(super) type Room = (usize, usize);
+
+/// `us on Facebook for the latest news`.
+pub(super) const AT_ONCE: Room = (2, 8);
+pub(super) const SOMEWHERE: Room = (10, 10);
+/// One of several channels.
+pub(super) const IN_LIST: Room = (6, 6);
+
+/// Where in a folded clause the words of a class stand: from the first to behind the last.
+pub(super) fn places(folded: &str, source: &str, class: Class) -> Option<(usize, usize)> {
+    let mut places = find(folded, class);
+    match places.next() {
+        Some((first, end)) => Some((first, places.last().map_or(end, |(_, end)| end))),
+        None => holds_capital(source, class).then_some((folded.len(), folded.len())),
+    }
+}
+
+/// How many words of a text are no names, nor stand between names.
+pub(super) fn small_words(text: &str) -> usize {
+    let is_cased = text.contains(|c: char| c.is_uppercase() || is_small_letter(c));
+    if !is_cased {
+        return fold::words(text);
+    }
+    text.split_whitespace().filter(|word| !is_proper(word) && !is_connector(word)).count()
 }
 
 /// Words that a run of names may have.
 const MAX_NAMES: usize = 9;
 /// Bytes of a list of names.
 const MAX_LIST: usize = 300;
+
+/// Particles of sentences in Chinese and Japanese: they stand in no name.
+const PARTICLES: [char; 14] =
+    ['的', '是', '了', '不', '在', '们', '們', 'は', 'が', 'を', 'に', 'で', 'と', 'も'];
 
 /// Whether a text is made of names: hardly a word in lower case, no sentence.
 pub(super) fn is_names(text: &str) -> bool {
@@ -100,17 +219,23 @@ pub(super) fn is_names(text: &str) -> bool {
         .filter(|word| word.contains(char::is_alphanumeric))
         .collect();
     let dense = text.chars().filter(|c| is_unspaced(*c)).count();
-    // Particles of sentences in Chinese and Japanese stand in no name.
-    let is_clause = dense > 0
-        && text.contains([
-            '的', '是', '了', '不', '在', '们', '們', 'は', 'が', 'を', 'に', 'で', 'と', 'も',
-        ]);
+    let is_clause = dense > 0 && text.contains(PARTICLES);
     if words.len() > MAX_NAMES && dense == 0 && text.contains([',', ';']) {
         // A long list: names between any two commas.
         return text.len() <= MAX_LIST && text.split([',', ';']).all(is_names);
     }
     if words.is_empty() || words.len() > MAX_NAMES || dense > 16 || is_clause || ends_inside(text) {
         return false;
+    }
+    // Short ones are prepositions elsewhere: `en`, `a`.
+    let begins_with_and = words[0].len() > 2
+        && words[0].starts_with(is_small_letter)
+        && is(&folded::fold(words[0]), Class::Conjunction);
+    if begins_with_and {
+        return false;
+    }
+    if text.contains('/') && text.split('/').all(is_owner) {
+        return true;
     }
     let is_uncased = !text.chars().any(|c| c.is_uppercase() || is_small_letter(c));
     if is_uncased {
@@ -128,6 +253,13 @@ pub(super) fn is_names(text: &str) -> bool {
     all && proper > 0
 }
 
+/// Whether one of several texts with slashes between them names who owns a picture: `detikcom`, `picture alliance`.
+fn is_owner(text: &str) -> bool {
+    let text = text.trim();
+    !text.is_empty()
+        && (!text.contains(' ') || is(&folded::fold(text), Class::Agency) || is_names(text))
+}
+
 /// Whether a text ends like a sentence in a script that has no capitals, where a name looks like any other word.
 pub(super) fn is_uncased_sentence(text: &str) -> bool {
     let ends = ['.', '!', '?', ':', '؟', '۔', '।', '。', '！', '？'];
@@ -136,19 +268,101 @@ pub(super) fn is_uncased_sentence(text: &str) -> bool {
 
 /// Whether a text may be the name of a site: names, or a few words of which the first has a capital.
 pub(super) fn is_site(text: &str) -> bool {
-    let text = text.trim().trim_matches(|c: char| !c.is_alphanumeric());
-    let begins = text.starts_with(|c: char| c.is_uppercase() || c.is_numeric());
+    let address = text.find("http").unwrap_or(text.len());
+    let text = text[..address].trim_matches(|c: char| !c.is_alphanumeric());
+    let text = text.strip_suffix(" at").unwrap_or(text);
     let is_day = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
         .iter()
         .any(|day| text.eq_ignore_ascii_case(day));
+    let is_title = || {
+        let small = text.split_whitespace().filter(|word| !is_proper(word) && !is_connector(word));
+        text.starts_with(char::is_uppercase)
+            && fold::words(text) <= 5
+            && small.count() <= 1
+            && !text.contains([',', ';', ':', '.'])
+    };
     !is_day
-        && (is_names(text)
-            || begins && fold::words(text) <= 5 && !text.contains([',', ';', ':', '.']))
+        && !text.split(|c: char| !c.is_alphanumeric()).any(is_year)
+        && (is_names(text) || is_title())
 }
 
-/// Whether a text is a short clause and no more.
-pub(super) fn is_plain(text: &str) -> bool {
-    fold::words(text) <= 16 && !text.contains([',', ';', '،', '，', '、', '"', '”', '»'])
+/// Whether a text may say where something was published, before the verb: names, or two words. What was published long
+/// ago is news again, with its year.
+pub(super) fn is_place(text: &str) -> bool {
+    let is_cased = text.chars().any(|c| c.is_uppercase() || is_small_letter(c));
+    !text.contains(char::is_numeric) && (!is_cased || fold::words(text) <= 2 || is_names(text))
+}
+
+/// Words of one keyword.
+const MAX_KEYWORD: usize = 5;
+
+/// Whether a text is a list of keywords.
+pub(super) fn is_list(text: &str) -> bool {
+    let text = text.trim_end();
+    let mut words = text.split([',', ';', '|', '/', '#', '،', '，', '、']);
+    (!text.ends_with(is_stop) || words.clone().count() > 3)
+        && words.all(|word| fold::words(word) <= MAX_KEYWORD)
+}
+
+/// What may stand between two numbers of a date; a word of four letters and more (`November`) counts two, a shorter one
+/// (`pm`, `GMT`) one. And words of the whole.
+const MAX_IN_DATE: (usize, usize) = (4, 8);
+
+/// Whether a text is a date or goes on as one behind a number: numbers, little between them.
+pub(super) fn is_date(before: &str, text: &str) -> bool {
+    let mut words = 0;
+    let mut is_behind_year = before.rsplit(' ').next().is_some_and(is_year);
+    let mut run = if is_behind_year { 2 } else { 0 };
+    // A date behind a colon may be a number and a month.
+    let mut numbers =
+        usize::from(before.ends_with(char::is_numeric)) + usize::from(before.contains(':'));
+    let is_sparse = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty() && !is_connector(word))
+        .all(|word| {
+            if word.contains(char::is_numeric) {
+                numbers += 1;
+                // A year ends a date, but for the time.
+                is_behind_year = is_year(word);
+                run = if is_behind_year { 2 } else { 0 };
+            } else {
+                words += 1;
+                run += match word.chars().count() {
+                    0..4 => 1,
+                    6.. if is_behind_year => 3,
+                    _ => 2,
+                };
+            }
+            run <= MAX_IN_DATE.0
+        });
+    numbers >= 2 && is_sparse && words <= MAX_IN_DATE.1 && !text.contains(['，', '。'])
+}
+
+/// Whether a word is a year, of a calendar in use.
+fn is_year(word: &str) -> bool {
+    word.chars().count() == 4
+        && word.chars().all(char::is_numeric)
+        && (!word.is_ascii() || word.starts_with("19") || word.starts_with("20"))
+}
+
+/// Whether a text is one address: of a page, of a person.
+pub(super) fn is_address(text: &str) -> bool {
+    let text = text.trim_matches(|c: char| !c.is_alphanumeric() && c != '@');
+    text.contains(['.', '@']) && !text.contains(char::is_whitespace)
+}
+
+/// Words of a short clause.
+const MAX_CLAUSE: usize = 16;
+/// Letters of one in a script without spaces.
+const MAX_DENSE: usize = 8;
+
+/// Whether a text is a short clause and no more, in scripts without spaces without the particles of a sentence.
+pub(super) fn is_short_clause(text: &str, is_notice: bool) -> bool {
+    let is_dense_clause = || {
+        text.chars().filter(|c| is_unspaced(*c)).count() > MAX_DENSE
+            || text.contains(['的', '了', 'は', 'が', 'を'])
+    };
+    fold::words(text) <= MAX_CLAUSE && (is_notice || !is_dense_clause())
 }
 
 fn is_connector(word: &str) -> bool {
@@ -164,7 +378,7 @@ fn is_proper(word: &str) -> bool {
     !is_small
         || word.starts_with('@')
         || inside.contains(['.', '@'])
-        || inside.chars().any(char::is_uppercase)
+        || inside.contains(|c: char| c.is_uppercase() || c.is_numeric())
         || is(&folded::fold(word), Class::Agency)
 }
 
@@ -173,13 +387,6 @@ fn ends_inside(text: &str) -> bool {
     let mut sentences = crate::normalize::furniture::sentences(text);
     // Initials and abbreviations end in a full stop too.
     sentences.next().is_some_and(|first| sentences.next().is_some() && fold::words(first) > 3)
-}
-
-/// Whether a text in a script without spaces goes on as a sentence of an article does: a comma, then a full stop.
-pub(super) fn is_dense_sentence(text: &str) -> bool {
-    text.contains(['，', '、'])
-        && text.ends_with('。')
-        && text.chars().filter(|c| is_unspaced(*c)).count() > 12
 }
 
 /// Characters that a headline may have.
@@ -194,7 +401,8 @@ pub(super) fn is_title(text: &str, is_behind_colon: bool) -> bool {
     let is_short = text.chars().take(MAX_TITLE + 1).count() <= MAX_TITLE;
     let dense = text.chars().filter(|c| is_unspaced(*c)).count();
     let stops = end.ends_with(is_stop) && !text.ends_with("...");
-    if !is_behind_colon && fold::words(text) <= 3 && is_plain(text) && !text.ends_with(is_stop) {
+    let is_plain = || !text.contains([',', ';', '،', '，', '、', '"', '”', '»']);
+    if !is_behind_colon && fold::words(text) <= 3 && is_plain() && !text.ends_with(is_stop) {
         return true;
     }
     if !begins || !is_short || stops {
