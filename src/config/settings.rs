@@ -468,7 +468,6 @@ fn thresholds(section: Section<'_>, default: &Thresholds) -> Thresholds {
     share("changed", &mut thresholds.changed);
     share("changed_some", &mut thresholds.changed_some);
     share("changed_few", &mut thresholds.changed_few);
-    share("density", &mut thresholds.density);
     let tokens = |key, value: &mut u32| {
         *value = section.get(key, |v| count(v, 0..1_001)).unwrap_or(*value);
     };

@@ -22,8 +22,6 @@ pub struct Thresholds {
     pub changed_some: f64,
     /// The same in a short text, or in one that may be the next issue of a series.
     pub changed_few: f64,
-    /// Facts in each token that is copied, at least: a script without capitals shows few of its names.
-    pub density: f64,
     /// Texts with fewer tokens are short.
     pub short: u32,
     /// Hours from which on a text of the same feed may be the next issue of a series, and up to which a headline
@@ -45,7 +43,6 @@ impl Default for Thresholds {
             changed: 0.2,
             changed_some: 0.15,
             changed_few: 0.05,
-            density: 0.1,
             short: 60,
             series_hours: 18.0,
             min_tokens: 12,

@@ -268,7 +268,7 @@ fn evidence(
         ),
         opening: [rounded(short_opening), rounded(long_opening)],
         facts: [facts.agreed, facts.changed],
-        changed: changed_share(facts, alignment.short_covered, limits.density),
+        changed: changed_share(facts),
         is_other_subject: facts.is_other_subject,
         has_headline_number: has_number(short, long) && has_number(long, short),
         tells_headline: short.tells_its_headline() || long.tells_its_headline(),
@@ -279,9 +279,8 @@ fn evidence(
 }
 
 /// Share of the facts that changed.
-fn changed_share(facts: facts::Facts, copied: u32, density: f64) -> f64 {
-    let agreed = f64::from(facts.agreed).max(density * f64::from(copied));
-    let changed = f64::from(facts.changed);
+fn changed_share(facts: facts::Facts) -> f64 {
+    let [agreed, changed] = [facts.agreed, facts.changed].map(f64::from);
     if changed > 0.0 { rounded(changed / (agreed + changed)) } else { 0.0 }
 }
 
