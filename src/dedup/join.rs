@@ -7,6 +7,7 @@
 use super::{
     Test, Thresholds, Verification,
     tokens::{Token, tokens},
+    verify::MAX_HEADLINE,
 };
 
 /// What a text that joins an article rests on.
@@ -47,7 +48,11 @@ impl Basis {
 }
 
 fn headlines_agree(titles: [&str; 2], limits: &Thresholds) -> bool {
-    let [one, other] = titles.map(tokens);
+    let [one, other] = titles.map(|title| {
+        let mut title = tokens(title);
+        title.truncate(MAX_HEADLINE);
+        title
+    });
     let share = |of: &[Token], among: &[Token]| {
         let same = of.iter().filter(|token| among.iter().any(|other| other.hash == token.hash));
         same.count() as f64 / of.len().max(1) as f64

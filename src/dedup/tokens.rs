@@ -202,6 +202,8 @@ impl Open {
                 self.letter(folded as u32, at, matches!(c, 'А'..='Я' | 'Ё'), into);
                 self.end = at + 2;
             }
+            // Points over Arabic and Hebrew letters: written or not, the word is the same.
+            '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{591}'..='\u{5c7}' => {}
             '\u{ad}'
             | '\u{640}'
             | '\u{200b}'..='\u{200f}'
@@ -347,6 +349,8 @@ mod tests {
             ("−5 2-3 F-16", "-5 2 3 F 16"),
             ("٣٤٥ ۱۲", "345 12"),
             ("علي في كتـــاب", "على فی کتاب"),
+            ("مُحَمَّدٌ شَدَّ", "محمد شد"),
+            ("שָׁלוֹם", "שלום"),
             ("ｶﾞｷﾞ テスト", "がぎ てすと"),
             ("ＡＢＣ１２", "abc12"),
             ("Straße Łódź Malmø", "strasse lodz malmo"),

@@ -35,6 +35,9 @@ pub struct Side<'a> {
     vocabulary: OnceCell<Vec<u32>>,
 }
 
+/// Tokens of a headline that are compared: what is longer is none, and comparing two costs the square of their number.
+pub const MAX_HEADLINE: usize = 100;
+
 /// Bodies of so many tokens are searched from end to end for each word; of longer ones a list is sorted once.
 const MAX_SCANNED: usize = 4_000;
 
@@ -56,7 +59,12 @@ impl<'a> Side<'a> {
     }
 
     fn title(&self) -> &[Token] {
-        self.title.get_or_init(|| tokens(self.text.title))
+        let bounded = || {
+            let mut title = tokens(self.text.title);
+            title.truncate(MAX_HEADLINE);
+            title
+        };
+        self.title.get_or_init(bounded)
     }
 
     fn body(&self) -> &[Token] {
@@ -320,7 +328,12 @@ fn decide(seen: &Evidence, limits: &Thresholds) -> (Test, Option<f64>, bool) {
         return (Test::OtherIssue, None, false);
     }
     if seen.tokens[0] < limits.min_tokens {
+        // Two texts that both say something, however little, and nothing of it alike, are two items under one rubric.
+        let says_else = seen.tokens[1] < limits.min_tokens
+            && seen.tokens[0] as usize >= align::RUN
+            && copied < limits.most;
         let decides = seen.is_same_headline
+            && !says_else
             && seen.headline_tokens >= limits.min_headline
             && seen.hours_apart <= limits.series_hours
             && !seen.is_same_feed;
@@ -335,6 +348,10 @@ fn decide(seen: &Evidence, limits: &Thresholds) -> (Test, Option<f64>, bool) {
         (true, true) if seen.is_same_feed => (Test::HeadlineAndOpening, limits.largely),
         (true, true) => (Test::HeadlineAndOpening, limits.most),
         (false, false) if seen.is_same_feed => return (Test::Neither, None, false),
+        // What little texts share under other headlines and openings is the notes below them.
+        (false, false) if is_little(seen, limits) && seen.opening[0].max(seen.opening[1]) < 0.5 => {
+            return (Test::Neither, None, false);
+        }
         (false, false) => {
             let is_met = both_ways(seen) >= limits.largely;
             return (Test::Neither, Some(limits.largely), is_met);
@@ -372,6 +389,11 @@ fn has_headline(seen: &Evidence, limits: &Thresholds) -> bool {
     seen.headline >= limits.most && is_about(seen, limits)
 }
 
+/// Whether notes, credits and addresses may be most of the shorter text.
+fn is_little(seen: &Evidence, limits: &Thresholds) -> bool {
+    seen.tokens[0] < 2 * limits.short
+}
+
 /// Whether the longer text is about what the shorter is about.
 fn is_about(seen: &Evidence, limits: &Thresholds) -> bool {
     seen.headline_within >= limits.most || both_ways(seen) >= limits.largely
@@ -385,7 +407,7 @@ fn has_opening(seen: &Evidence, limits: &Thresholds) -> bool {
     let [short, long] = seen.opening;
     let opens = match (has_headline(seen, limits), seen.is_same_feed) {
         (true, false) => short.max(long),
-        (false, true) if !seen.tells_headline => 0.0,
+        (false, true) if !seen.tells_headline && is_little(seen, limits) => 0.0,
         _ => short.min(long),
     };
     opens >= limits.most && is_about(seen, limits)

@@ -145,7 +145,7 @@ impl Judging<'_> {
             self.feed.guids_trusted
                 && guid.len() >= MIN_GUID_LENGTH
                 && Some(*guid) != url
-                && !is_root(guid)
+                && !(guid.contains("://") && is_root(guid))
         });
         let keys = [
             url.map(|url| (Key::Url(url), "same_url")),

@@ -21,7 +21,8 @@ pub(super) struct Facts {
 ///
 /// A script without capitals does not say which words are names. In a short item, where one name is what it is about,
 /// every word there that has another in its place counts as one (`is_short_item`); and so does a word of the headline
-/// that is put into a sentence or left out of it, for it may be `not`. `most` of its letters are a name's in another
+/// that is put into a sentence or left out of it, for it may be `not`. Figures that stand in another order in one place
+/// have changed as well (`9 to 6`), and in a short item names (who beat whom). `most` of its letters are a name's in another
 /// spelling.
 pub(super) fn facts(
     short: &Side<'_>,
@@ -33,6 +34,7 @@ pub(super) fn facts(
     let mut numbers: [Vec<u32>; 2] = Default::default();
     let mut names: [Vec<u32>; 2] = Default::default();
     let mut told: Vec<u32> = Vec::new();
+    let mut turned = 0;
     let mut subjects = Subjects { most, ..Subjects::default() };
     for gap in alignment.gaps(short.body().len(), long.body().len()) {
         let (one, other) = (&short.body()[gap.short], &long.body()[gap.long]);
@@ -52,6 +54,15 @@ pub(super) fn facts(
             stretch.iter().filter(is_gone).map(hash).collect()
         };
         exchange(&mut numbers, no_number(one, other), no_number(other, one));
+        let is_turned = |is_fact: &dyn Fn(&Token) -> bool| {
+            let in_order = |stretch: &[Token], other: &[Token]| -> Vec<u32> {
+                let shared = |token: &&Token| is_fact(token) && holds(other, token);
+                stretch.iter().filter(shared).map(hash).collect()
+            };
+            in_order(one, other) != in_order(other, one)
+        };
+        turned += u32::from(is_turned(&is_number));
+        turned += u32::from(is_short_item && is_turned(&|token| token.kind == Kind::Name));
         let named = |gone: &[Token], side: &Side<'_>| -> Vec<u32> {
             let is_fact =
                 |token: &&Token| is_name(token, side) || is_short_item && may_be_name(token, side);
@@ -66,7 +77,7 @@ pub(super) fn facts(
     let changed = [numbers, names].map(|[one, other]| distinct(one).min(distinct(other)));
     Facts {
         agreed: distinct(agreed.collect()),
-        changed: changed.iter().sum::<u32>() + distinct(told),
+        changed: changed.iter().sum::<u32>() + distinct(told) + turned,
         is_other_subject: subjects.are_others(),
     }
 }

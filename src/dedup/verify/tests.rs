@@ -135,6 +135,40 @@ fn notes_that_stand_below_every_episode_fold_no_episode() {
 }
 
 #[test]
+fn notes_below_other_news_of_another_feed_are_not_what_makes_a_copy() {
+    let notes = NOTES.repeat(2);
+    let one = format!("Forty below, and the coffee runs out on the third day. {notes}");
+    let other = format!("Ole ties a bowline with one hand while Lena keeps time. {notes}");
+    assert_apart(
+        (1, 0.0, "A winter on the ice breaker", &one),
+        (2, 3.0, "Knots explained", &other),
+        Test::Neither,
+    );
+}
+
+#[test]
+fn figures_and_names_that_change_places_are_other_facts() {
+    let vote = "The council of Sund voted 9 to 6 on Monday evening for the new bridge, after a debate of five hours in \
+        which nobody changed a mind. Work begins in spring and takes two years, the mayor said after the meeting.";
+    let lost = vote.replace("9 to 6", "6 to 9");
+    let title = "Council votes on the new bridge";
+    assert_apart((1, 0.0, title, vote), (2, 1.0, title, &lost), Test::ChangedFacts);
+    let match_one =
+        "Elsin beat Varn on Saturday in the last match of the year, by a goal in added time.";
+    let match_other =
+        "Varn beat Elsin on Saturday in the last match of the year, by a goal in added time.";
+    let title = "Last match of the year in Sund";
+    assert_apart((1, 0.0, title, match_one), (2, 1.0, title, match_other), Test::ChangedFacts);
+}
+
+#[test]
+fn two_headlines_of_a_book_s_length_cost_no_more_than_two_long_ones() {
+    let title = |word: &str| (0..60_000).map(|n| format!("{word}{n} ")).collect::<String>();
+    let (one, other) = (title("a"), title("b"));
+    assert_apart((1, 0.0, &one, NOTES), (1, 30.0, &other, NOTES), Test::Neither);
+}
+
+#[test]
 fn the_next_issue_of_a_series_comes_a_day_later_to_the_minute_or_without_a_date() {
     let rates = |day: u32, rate: &str| {
         let body = format!(
@@ -168,6 +202,12 @@ fn the_headline_alone_decides_where_it_is_the_same_and_not_part_of_another() {
         ("Man dies in crash", "Man hurt and dog dies as woman survives crash in Holm");
     assert_copies((1, 0.0, short, "More soon."), (2, 1.0, short, ""));
     assert_apart((1, 0.0, short, "More soon."), (2, 1.0, long, ""), Test::FewWords);
+    let rubric = "Photo of the day in Holm";
+    assert_apart(
+        (1, 0.0, rubric, "The boat has left."),
+        (2, 1.0, rubric, "The fire is out now."),
+        Test::FewWords,
+    );
 }
 
 #[test]
