@@ -207,9 +207,12 @@ const MAX_LIST: usize = 300;
 const PARTICLES: [char; 14] =
     ['的', '是', '了', '不', '在', '们', '們', 'は', 'が', 'を', 'に', 'で', 'と', 'も'];
 
-/// Whether a text is made of names: hardly a word in lower case, no sentence.
+/// Whether a text is made of names: hardly a word in lower case, no sentence, no question.
 pub(super) fn is_names(text: &str) -> bool {
-    let is_sentence = text.trim_end().ends_with(['。', '।', '۔']);
+    if text.trim_end().ends_with(['?', '？', '؟']) {
+        return false;
+    }
+    let is_sentence = text.trim_end().ends_with(['.', '。', '।', '۔']);
     let text = text
         .trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '«' | '»' | '“' | '”' | '„'));
     let words: Vec<&str> = text
@@ -446,6 +449,9 @@ mod tests {
             "the list of closures, followed by those in Millgate",
             "a local radio station in 1974",
             "un testo del 1874 mai abrogato",
+            "Where?",
+            "무엇을 읽습니까?",
+            "המקור בביצה.",
             "Ada Quist, Bram Olde, Ko Hui Lin, Herb Marsh and Meg Arkle, who had been at sea for a week",
         ] {
             assert!(!is_names(words), "{words}");
