@@ -90,13 +90,16 @@ async fn answered(
         expires_seconds: freshness.expires_seconds,
         ..Response::default()
     };
+    let mut is_whole = true;
     let outcome = match body {
         None => Outcome::Unchanged,
         Some(received) => {
+            let ends_with_connection = received.ends_with_connection;
             let known = Arc::new(cx.writer.known(feed.id).await?);
             let mut outcome =
                 read(cx, received, final_url.clone(), Arc::clone(&known), settings, now).await;
             if let Outcome::Changed(listing) = &mut outcome {
+                is_whole = !(ends_with_connection && listing.is_cut);
                 pages::fill(cx, feed, settings, &known, listing).await?;
             }
             outcome
@@ -107,7 +110,8 @@ async fn answered(
         warn_of_bounded(retry_after.as_ref());
         response.retry_after_seconds = retry_after.map(|order| order.seconds);
     } else {
-        response.validators = Some(validators.map(from_fetch).unwrap_or_default());
+        // A "not modified" to those of half a document would hide the other half.
+        response.validators = is_whole.then(|| validators.map(from_fetch).unwrap_or_default());
         response.moved = moved(feed, settings, &chain, &final_url, now);
     }
     Ok(Ended { at: now, http_status: status, body_bytes, outcome, response })

@@ -200,6 +200,8 @@ pub struct Received {
     pub encoding: Option<String>,
     /// Content-Type, whole.
     pub content_type: Option<String>,
+    /// Whether nothing but the end of the connection said where it ends, be it in the middle.
+    pub ends_with_connection: bool,
     /// A large body's share of the budget, given back when the body is dropped.
     budget: Option<OwnedSemaphorePermit>,
 }
