@@ -149,7 +149,7 @@ pub async fn run(path: &Path, config: Config, level: &Level) -> Result<(), Error
     let mut signals = Signals::new()?;
     let _lock = Lock::take(&config.store.path)?;
     let metrics = Arc::new(Metrics::new(now()));
-    let mut vitals = Vitals::new(Arc::clone(&metrics), Instant::now());
+    let mut vitals = Vitals::new(Arc::clone(&metrics), config.store_options(), Instant::now());
     vitals.listen(&config.http).await;
     let Some(service) = start(&config, metrics, &mut signals).await? else { return Ok(()) };
     vitals.begin(Instant::now());
@@ -305,11 +305,10 @@ impl<'a> Loop<'a> {
         if !may_pass(&error) {
             return Err(error);
         }
-        if !is_busy(&error) {
+        if is_busy(&error) {
+            self.service.cx.writer.note_lock();
+        } else {
             let reason = error.root_cause().to_string();
-            if vitals.hindrance.is_none() {
-                tracing::error!(error = reason, "nothing is polled until the disk has room again");
-            }
             vitals.hindrance = Some((reason, Instant::now() + LOCK_WAIT));
         }
         let again_at = Instant::now() + LOCK_WAIT;
@@ -525,7 +524,7 @@ impl<'a> Loop<'a> {
         let writer = &self.service.cx.writer;
         loop {
             match writer.call(work.clone()).await?.map_err(Into::into) {
-                Err(error) if is_busy(&error) && !writer.gives_up() => {}
+                Err(error) if is_busy(&error) && !writer.gives_up() => writer.note_lock(),
                 Err(error) if may_pass(&error) && !writer.gives_up() => {
                     tokio::time::sleep(LOCK_WAIT).await;
                 }

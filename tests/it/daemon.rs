@@ -395,6 +395,8 @@ fn a_full_disk_is_waited_out_and_nobody_is_asked_twice() {
     until("it says that it cannot write", || health().contains("disk: "));
     assert!(health().starts_with("HTTP/1.1 503"), "{}", health());
     assert_eq!(count(&program, "SELECT count(*) FROM articles"), 0);
+    let metrics = || program.page("/metrics").unwrap_or_default();
+    until("what waits is counted", || metrics().contains("\nnewsfold_feeds_due 1\n"));
     set_file_limit(daemon.child.id(), "unlimited");
     until("it has written", || count(&program, "SELECT count(*) FROM articles") == 200);
     until("it is well", || health().starts_with("HTTP/1.1 200"));

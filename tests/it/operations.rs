@@ -95,11 +95,16 @@ struct Person(Child);
 
 impl Person {
     fn locks(program: &Program) -> Self {
+        Self::locks_after(program, "")
+    }
+
+    /// Does something that stays done, then opens the transaction.
+    fn locks_after(program: &Program, sql: &str) -> Self {
         let mut command = Command::new("sqlite3");
         command.arg(program.database()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stdin = child.stdin.as_mut().unwrap();
-        stdin.write_all(b".timeout 30000\nBEGIN IMMEDIATE;\nSELECT 'mine';\n").unwrap();
+        write!(stdin, ".timeout 30000\n{sql}\nBEGIN IMMEDIATE;\nSELECT 'mine';\n").unwrap();
         let mut answer = [0; 5];
         child.stdout.as_mut().unwrap().read_exact(&mut answer).unwrap();
         assert_eq!(&answer, b"mine\n");
@@ -269,6 +274,32 @@ fn a_person_s_lock_is_waited_for_and_keeps_nobody_from_stopping() {
     assert!(took < Duration::from_secs(10), "{took:?}");
     person.leaves();
     assert_eq!(program.sqlite("PRAGMA integrity_check"), ["ok"]);
+}
+
+#[test]
+fn while_a_person_holds_the_lock_what_is_due_is_counted_and_the_lock_is_named() {
+    let program = Program::new()
+        .settings("[http]\nlisten = \"unix:http\"")
+        .feed("a.xml", &rss("a", &[("One", STORY)]));
+    program.run(&["once"]).expect(0);
+    let service = Service::start(&program);
+    let person =
+        Person::locks_after(&program, "UPDATE feeds SET next_poll_at = '2026-01-01T00:00:00Z';");
+    // The loop looks again when it is told to, or after half a minute.
+    service.signal("-HUP");
+    let locked = "lock: the database has been locked by another program for ";
+    until("the lock is named", || program.page("/health").unwrap_or_default().contains(locked));
+    assert!(program.page("/health").unwrap().starts_with("HTTP/1.1 503"));
+    service.expect("STATUS=cannot write, trying again: the database has been locked");
+    until("what is due is counted", || {
+        let metrics = program.page("/metrics").unwrap_or_default();
+        metrics.contains("\nnewsfold_feeds_due 1\n")
+            && !metrics.contains("\nnewsfold_poll_lag_seconds 0")
+    });
+    person.leaves();
+    until("it is well", || program.page("/health").unwrap_or_default().starts_with("HTTP/1.1 200"));
+    until("it was polled", || polls(&program) == 2);
+    assert_eq!(service.stop().0, Some(0));
 }
 
 #[test]
