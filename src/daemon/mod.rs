@@ -409,7 +409,8 @@ impl<'a> Rounds<'a> {
         let id = feed.id;
         let cx = self.service.cx.clone();
         let metrics = Arc::clone(&self.service.metrics);
-        let span = tracing::info_span!("poll", feed.id = feed.id.0, feed.url = %feed.url);
+        // Of the highest level: what is logged inside at any level names the feed.
+        let span = tracing::error_span!("poll", feed.id = feed.id.0, feed.url = %feed.url);
         let work = async move {
             let report = poll::poll(&cx, &feed, &settings, Some(slot)).await;
             if let Ok(report) = &report {

@@ -365,6 +365,20 @@ fn a_document_that_harms_costs_the_daemon_one_poll() {
     assert_eq!(program.sqlite("SELECT count(*) FROM articles"), ["1"]);
 }
 
+#[test]
+fn a_warning_names_its_feed_where_the_log_is_quiet_too() {
+    let server = Server::start();
+    server.always("/feed", Reply::status(404));
+    let program = Program::new()
+        .settings(&format!("{SETTINGS}\n[log]\nlevel = \"warn\""))
+        .feed_at(&server.url("/feed"), "");
+    let daemon = Daemon::start(&program);
+    until("the failure is logged", || daemon.log().contains("failed"));
+    let named = format!("feed.id=1 feed.url={}", server.url("/feed"));
+    assert!(daemon.log().contains(&named), "{}", daemon.log());
+    assert_eq!(daemon.stop().0, Some(0));
+}
+
 /// The largest file that a process may write, in bytes: what a full disk is to SQLite.
 fn set_file_limit(process: u32, bytes: &str) {
     let limit = format!("--fsize={bytes}:");
