@@ -161,13 +161,28 @@ fn a_retry_after_may_be_a_date_and_absurd_ones_are_bounded_and_logged() {
         let ended = program.run(&["-v", "once", "--all"]);
         let wait = planned_wait(&program);
         assert!((shortest..=longest).contains(&wait), "{value}: {wait}");
-        assert_eq!(ended.stderr.contains("Retry-After"), is_absurd, "{value}: {}", ended.stderr);
+        let said = format!("{value:?}");
+        let named = ended.stderr.contains("Retry-After") && ended.stderr.contains(&said);
+        assert_eq!(named, is_absurd, "{value}: {}", ended.stderr);
+        assert_eq!(
+            ended.stderr.contains("counts as none"),
+            is_absurd && shortest == 900,
+            "{value}: {}",
+            ended.stderr
+        );
     }
     // An error page may come with 200.
     let server = Server::start();
     server.always("/feed", Reply::feed("Come back later.").header("Retry-After", "99999999"));
     let ended = one_feed(&server, "/feed", "").run(&["-v", "once", "--all"]);
-    assert!(ended.stderr.contains("Retry-After out of all bounds"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("counts as seven days"), "{}", ended.stderr);
+    // Once an hour, as the failure itself.
+    let server = Server::start();
+    server.always("/feed", Reply::status(503).header("Retry-After", "soon"));
+    let program = one_feed(&server, "/feed", "");
+    let mut warns = || program.run(&["-v", "once", "--all"]).stderr.contains("counts as none");
+    assert_eq!([warns(), warns(), warns()], [true, false, false]);
+    assert_eq!(server.log().len(), 3);
 }
 
 #[test]
