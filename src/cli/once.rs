@@ -68,7 +68,8 @@ async fn cycle(
     if ended.is_some()
         && let Err(error) = service.tidy(config.retention()).await
     {
-        tracing::warn!(error = format!("{error:#}"), "old rows stay until next time");
+        let error = format!("{error:#}");
+        tracing::warn!(error, "old rows stay until next time: {error}");
     }
     service.stop().await?;
     match ended {

@@ -169,7 +169,8 @@ impl Service {
         let by = Arc::clone(&self.by);
         let released = self.cx.writer.call(move |state| state.db.release_claims(&by, None)).await?;
         if let Err(error) = released {
-            tracing::warn!(error = %chain(&error), "feeds stay claimed until their claims run out");
+            let error = chain(&error);
+            tracing::warn!(error, "feeds stay claimed until their claims run out: {error}");
         }
         drop(self.cx);
         let thread = self.thread;
@@ -434,7 +435,7 @@ impl<'a> Rounds<'a> {
             // A poll's panic is a bug of ours; the feed's claim runs out and it is tried again.
             Some(Err(error)) => {
                 self.held.retain(|_, task| *task != Some(error.id()));
-                tracing::error!(%error, "a poll has panicked");
+                tracing::error!(%error, "a poll has panicked: {error}");
                 Ok(None)
             }
         }

@@ -410,7 +410,7 @@ impl<'a> Loop<'a> {
             self.checks.spawn_blocking(move || {
                 let checked = Database::open_for_reading(&options).and_then(|db| db.quick_check());
                 let error = chain(&checked.err()?);
-                tracing::error!(error, "the database is damaged: restore a backup");
+                tracing::error!(error, "the database is damaged, restore a backup: {error}");
                 Some(error)
             });
         }
@@ -460,7 +460,8 @@ impl<'a> Loop<'a> {
                 Ok(listener)
             }
             Err(refusal) => {
-                tracing::error!(errors = refusal, "the old configuration stays");
+                let shown = refusal.replace('\n', "; ");
+                tracing::error!(errors = refusal, "the old configuration stays: {shown}");
                 Err(refusal)
             }
         };
@@ -545,7 +546,8 @@ impl<'a> Loop<'a> {
         while !self.rounds.running.is_empty() {
             tokio::select! {
                 ended = self.rounds.ended() => if let Err(error) = ended {
-                    tracing::warn!(error = %chain(&error), "a poll could not be written and will be made again");
+                    let error = chain(&error);
+                    tracing::warn!(error, "a poll could not be written and will be made again: {error}");
                 },
                 () = &mut grace => break,
                 () = signals.stop() => process::exit(1),

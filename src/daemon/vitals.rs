@@ -80,7 +80,8 @@ impl Vitals {
         match bind(http, self.listening.as_ref()).await {
             Ok(listener) => self.serve(http, listener).await,
             Err(error) => {
-                tracing::error!(error = %chain(&error), "metrics and health are not served");
+                let error = chain(&error);
+                tracing::error!(error, "metrics and health are not served: {error}");
             }
         }
     }

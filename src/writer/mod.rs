@@ -401,7 +401,10 @@ impl Line {
         let reason =
             std::error::Error::source(error).map_or(error.to_string(), ToString::to_string);
         if self.complained_at.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
-            tracing::error!(error = reason, "nothing can be written until the disk has room again");
+            tracing::error!(
+                error = reason,
+                "nothing can be written until the disk has room again: {reason}"
+            );
             self.complained_at = Some(Instant::now());
         }
         self.shared.set_hindrance(Some(reason));
@@ -427,7 +430,7 @@ impl Line {
                 tracing::error!(
                     feed.id = poll.feed_id.0,
                     error = message,
-                    "a poll could not be stored"
+                    "a poll could not be stored: {message}"
                 );
                 let outcome =
                     Outcome::Failed { kind: NOT_STORED.to_owned(), message, is_soft: true };

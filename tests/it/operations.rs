@@ -204,6 +204,37 @@ fn a_reload_onto_a_port_that_is_taken_is_refused_and_changes_nothing() {
     assert_eq!(service.stop().0, Some(0));
 }
 
+/// In the journal the fields are seen by who asks for them; a message must say by itself what is the matter.
+#[test]
+fn a_message_carries_its_reason() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let program = Program::new()
+        .settings(&format!("[http]\nlisten = \"{address}\"\n[log]\nformat = \"json\""))
+        .feed("a.xml", &rss("a", &[("One", STORY)]));
+    let mut command = program.command(&["run"]);
+    command
+        .stdin(Stdio::null())
+        .stderr(Stdio::from(fs::File::create(program.path("log")).unwrap()));
+    let mut child = command.spawn().unwrap();
+    let messages = || -> Vec<String> {
+        let log = fs::read_to_string(program.path("log")).unwrap();
+        let lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
+        lines.filter_map(|it: serde_json::Value| Some(it["message"].as_str()?.to_owned())).collect()
+    };
+    let says = |start: &str, reason: &str| {
+        messages().iter().any(|it| it.starts_with(start) && it.contains(reason))
+    };
+    until("it is ready", || says("ready", ""));
+    assert!(says("metrics and health are not served: ", &address.to_string()), "{:?}", messages());
+    program.write("newsfold.toml", "[log]\nlevel = \"loud\"\n");
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    until("the refusal is logged", || says("the old configuration stays: ", "newsfold.toml:2:9"));
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+}
+
 #[test]
 fn metrics_count_feeds_by_the_states_that_feed_health_shows() {
     let mut program = Program::new().settings("[http]\nlisten = \"unix:http\"");
