@@ -148,6 +148,23 @@ impl Service {
         Ok(self.cx.writer.call(find).await??)
     }
 
+    /// Feeds that cannot be asked by this process, for want of a credential.
+    async fn out_of_reach(&self) -> Result<Vec<FeedId>, writer::Error> {
+        let is_out_of_reach = |settings: &Settings| {
+            let password = settings.fetch.credentials.as_ref().map(|it| &it.password);
+            matches!(password, Some(fetch::Password::OutOfReach { .. }))
+        };
+        let urls: Vec<String> = {
+            let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
+            let without = settings.iter().filter(|(_, settings)| is_out_of_reach(settings));
+            without.map(|(url, _)| url.clone()).collect()
+        };
+        let find = move |state: &mut writer::State| {
+            urls.iter().map(|url| state.db.find_feed(url)).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(self.cx.writer.call(find).await??)
+    }
+
     /// Removes what has had its time, a bounded part of it: where `once` is all that ever runs, nobody else does.
     ///
     /// # Errors
@@ -563,6 +580,7 @@ async fn wanted(
     now: Timestamp,
 ) -> Result<(HashSet<FeedId>, Skipped), writer::Error> {
     let (mut wanted, mut skipped) = (HashSet::new(), Skipped::default());
+    let out_of_reach = service.out_of_reach().await?;
     for (id, standing) in standings(service, now).await? {
         if !selection.feeds.is_empty() && !selection.feeds.contains(&id) {
             continue;
@@ -584,10 +602,12 @@ async fn wanted(
                 continue;
             }
         };
-        if is_due || selection.mode == Mode::All {
-            wanted.insert(id);
-        } else {
+        if !is_due && selection.mode != Mode::All {
             skipped.not_due += 1;
+        } else if out_of_reach.contains(&id) {
+            skipped.out_of_reach += 1;
+        } else {
+            wanted.insert(id);
         }
     }
     Ok((wanted, skipped))

@@ -145,6 +145,11 @@ pub enum Password {
     File(PathBuf),
     /// Here, from the userinfo of a configured URL.
     Value(Secret),
+    /// A systemd credential, and this process runs outside of the unit that hands it over.
+    OutOfReach {
+        /// Its name.
+        credential: String,
+    },
 }
 
 /// What is fetched decides what we say that we accept.

@@ -366,6 +366,17 @@ fn a_document_that_harms_costs_the_daemon_one_poll() {
 }
 
 #[test]
+fn a_credential_of_the_unit_is_missed_by_once_and_is_no_failure_of_the_feed() {
+    let keys = "username = \"reader\"\npassword_credential = \"feed_members\"";
+    let program = Program::new().feed_at("http://127.0.0.1:9/members.xml", keys);
+    let missed = program.run(&["once", "1"]).expect(75);
+    assert!(missed.stderr.contains("credentials exist only inside the unit"), "{}", missed.stderr);
+    assert!(missed.stdout.contains("1 without their credentials"), "{}", missed.stdout);
+    program.run(&["once"]).expect(0);
+    assert_eq!(program.sqlite("SELECT failures, last_poll_at IS NULL FROM feeds"), ["0|1"]);
+}
+
+#[test]
 fn a_warning_names_its_feed_where_the_log_is_quiet_too() {
     let server = Server::start();
     server.always("/feed", Reply::status(404));
