@@ -179,6 +179,25 @@ fn reload_has_an_answer() {
 }
 
 #[test]
+fn a_reload_on_a_full_disk_is_a_signal_alone() {
+    let mut program = Program::new().feed("a.xml", &rss("a", &[("One", STORY)]));
+    let service = Service::start(&program);
+    until("the first feed is polled", || polls(&program) == 1);
+    program = program.feed("b.xml", &rss("b", &[("Two", STORY)]));
+    // A limit of its own files is what a full disk is to SQLite.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; exec prlimit --fsize=0: \"$@\"", "sh"]);
+    let plain = program.command(&["reload"]);
+    command.arg(plain.get_program()).args(plain.get_args());
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("its answer cannot be seen"), "{stderr}");
+    until("the added feed is polled", || polls(&program) == 2);
+    assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
 fn a_reload_onto_a_port_that_is_taken_is_refused_and_changes_nothing() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
