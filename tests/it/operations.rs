@@ -5,7 +5,11 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    os::unix::net::UnixDatagram,
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _, chown},
+        net::UnixDatagram,
+        process::CommandExt as _,
+    },
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -397,4 +401,39 @@ fn doctor_finds_what_is_wrong_and_says_what_to_do() {
     assert_eq!(integrity["level"], "error", "{integrity}");
     assert!(integrity["remedy"].as_str().unwrap().contains("backup"), "{integrity}");
     assert!(program.run(&["doctor"]).expect(1).stdout.contains("ERROR    integrity"));
+}
+
+/// Nobody's user id, and a folder that is his: only root can give files away.
+fn nobody_s(program: &Program) -> Option<u32> {
+    const NOBODY: u32 = 65_534;
+    let folder = program.path("");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    chown(&folder, Some(NOBODY), Some(NOBODY)).ok().map(|()| NOBODY)
+}
+
+#[test]
+fn a_database_that_root_creates_belongs_to_whom_its_folder_does() {
+    let program = Program::new().feed("a.xml", &rss("a", &[("One", STORY)]));
+    let Some(nobody) = nobody_s(&program) else { return };
+    program.run(&["once"]).expect(0);
+    let database = fs::metadata(program.database()).unwrap();
+    assert_eq!((database.uid(), database.gid()), (nobody, nobody));
+    assert_eq!(database.mode() & 0o777, 0o640);
+}
+
+#[test]
+fn a_database_of_somebody_else_names_its_owner_and_the_remedy() {
+    let program = Program::new().feed("a.xml", &rss("a", &[("One", STORY)]));
+    program.run(&["once"]).expect(0);
+    fs::set_permissions(program.database(), fs::Permissions::from_mode(0o444)).unwrap();
+    let owner = fs::metadata(program.database()).unwrap().uid();
+    let mut command = program.command(&["run"]);
+    if let Some(nobody) = nobody_s(&program) {
+        command.uid(nobody).gid(nobody);
+    }
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{stderr}");
+    assert!(stderr.contains(&format!("it belongs to user {owner}, ")), "{stderr}");
+    assert!(stderr.contains("chown --reference="), "{stderr}");
 }
