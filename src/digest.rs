@@ -40,6 +40,8 @@ pub struct Listing {
     pub arrivals: Vec<Arrival>,
     /// `raw_hash` of the listed entries that were known and skipped.
     pub unchanged: Vec<u64>,
+    /// As in [`crate::model::ParsedFeed`].
+    pub is_cut: bool,
 }
 
 /// A clean article with what judging needs of it.
@@ -95,5 +97,6 @@ pub fn digest(
         hints: feed.hints,
         arrivals,
         unchanged: feed.unchanged,
+        is_cut: feed.is_cut,
     })
 }

@@ -126,7 +126,7 @@ impl Listener {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(error = %error, "cannot take a connection to metrics and health");
+                    tracing::warn!(error = %error, "cannot take a connection to metrics and health: {error}");
                     sleep(PAUSE_AFTER_FAILED_ACCEPT).await;
                 }
             }

@@ -233,8 +233,8 @@ impl Metrics {
         ] {
             self.feeds.get_or_create(&[("state", state)]).set(whole(feeds));
         }
+        self.set_due(now.feeds_due, now.poll_lag);
         for (gauge, value) in [
-            (&self.feeds_due, now.feeds_due),
             (&self.polls_running, now.polls_running),
             (&self.writer_queue, now.writer_queue),
             (&self.database_bytes, now.database_bytes),
@@ -243,8 +243,13 @@ impl Metrics {
         ] {
             gauge.set(whole(value));
         }
-        self.poll_lag.set(now.poll_lag.as_secs_f64());
         self.last_article.set(now.last_article_at.map_or(0.0, |at| at.unix_seconds() as f64));
+    }
+
+    /// Shows how many feeds may be polled now, and by how much the longest waiting of them is late.
+    pub fn set_due(&self, feeds: u64, lag: Duration) {
+        self.feeds_due.set(whole(feeds));
+        self.poll_lag.set(lag.as_secs_f64());
     }
 
     /// Everything as a scraper reads it.

@@ -212,6 +212,8 @@ pub struct ParsedFeed {
     pub unchanged: Vec<u64>,
     /// What had to be repaired or left out, one line each, for `inspect` and the debug log.
     pub repairs: Vec<String>,
+    /// Whether the text ends before the document does: its root was never closed.
+    pub is_cut: bool,
 }
 
 /// What a feed document asks of its pollers.

@@ -28,6 +28,8 @@ struct Ended {
     body_bytes: u64,
     outcome: Outcome,
     response: Response,
+    /// An order beside a failure that could not be followed as it was sent.
+    absurd: Option<fetch::RetryAfter>,
 }
 
 /// Polls a feed that was claimed. `slot` is the permission to ask its host, where the caller has it already.
@@ -59,7 +61,8 @@ pub async fn poll(
         Err(error) => failed(&error, settings, (cx.clock)()),
     };
     ended.response.is_full_get = validators.is_none();
-    cx.writer
+    let report = cx
+        .writer
         .record(Poll {
             feed_id: feed.id,
             started_at,
@@ -72,7 +75,12 @@ pub async fn poll(
             schedule: settings.schedule,
             options: Arc::clone(&settings.judging),
         })
-        .await
+        .await?;
+    // As often as its failure is warned of.
+    if let Some(order) = ended.absurd.filter(|_| report.is_warning) {
+        warn_of_absurd(&order);
+    }
+    Ok(report)
 }
 
 /// The server answered: with "not modified", or with a document that is now read.
@@ -90,13 +98,16 @@ async fn answered(
         expires_seconds: freshness.expires_seconds,
         ..Response::default()
     };
+    let (mut is_whole, mut absurd) = (true, None);
     let outcome = match body {
         None => Outcome::Unchanged,
         Some(received) => {
+            let ends_with_connection = received.ends_with_connection;
             let known = Arc::new(cx.writer.known(feed.id).await?);
             let mut outcome =
                 read(cx, received, final_url.clone(), Arc::clone(&known), settings, now).await;
             if let Outcome::Changed(listing) = &mut outcome {
+                is_whole = !(ends_with_connection && listing.is_cut);
                 pages::fill(cx, feed, settings, &known, listing).await?;
             }
             outcome
@@ -104,13 +115,14 @@ async fn answered(
     };
     if matches!(outcome, Outcome::Failed { .. }) {
         // What could not be read leaves the validators of what could in place, and may be an error page with an order.
-        warn_of_bounded(retry_after.as_ref());
-        response.retry_after_seconds = retry_after.map(|order| order.seconds);
+        response.retry_after_seconds = retry_after.as_ref().map(|order| order.seconds);
+        absurd = retry_after.filter(|order| order.bounded.is_some());
     } else {
-        response.validators = Some(validators.map(from_fetch).unwrap_or_default());
+        // A "not modified" to those of half a document would hide the other half.
+        response.validators = is_whole.then(|| validators.map(from_fetch).unwrap_or_default());
         response.moved = moved(feed, settings, &chain, &final_url, now);
     }
-    Ok(Ended { at: now, http_status: status, body_bytes, outcome, response })
+    Ok(Ended { at: now, http_status: status, body_bytes, outcome, response, absurd })
 }
 
 /// Decompresses and digests a document on a worker thread. A panic in there costs this one poll.
@@ -170,7 +182,7 @@ fn failed(error: &fetch::Error, settings: &Settings, now: Timestamp) -> Ended {
             is_soft: error.is_soft(),
         },
     };
-    warn_of_bounded(error.retry_after());
+    let absurd = error.retry_after().filter(|order| order.bounded.is_some()).cloned();
     let closed = error.closes_origin(settings.schedule.min_interval_seconds);
     let response = Response {
         retry_after_seconds: error.retry_after().map(|order| order.seconds),
@@ -178,13 +190,16 @@ fn failed(error: &fetch::Error, settings: &Settings, now: Timestamp) -> Ended {
             .map(|(origin, seconds)| (origin, now.plus_seconds(i64::from(seconds)))),
         ..Response::default()
     };
-    Ended { at: now, http_status, body_bytes: 0, outcome, response }
+    Ended { at: now, http_status, body_bytes: 0, outcome, response, absurd }
 }
 
-fn warn_of_bounded(order: Option<&fetch::RetryAfter>) {
-    if let Some(raw) = order.and_then(|order| order.bounded.as_deref()) {
-        tracing::warn!(retry_after = raw, "a Retry-After out of all bounds was bounded");
-    }
+fn warn_of_absurd(order: &fetch::RetryAfter) {
+    let raw = order.bounded.as_deref().unwrap_or_default();
+    let counts_as = match order.seconds {
+        0 => "no time to come counts as none",
+        _ => "over seven days counts as seven days",
+    };
+    tracing::warn!(retry_after = raw, "a Retry-After that names {counts_as}: {raw:?}");
 }
 
 fn moved(

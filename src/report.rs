@@ -103,6 +103,8 @@ pub struct Skipped {
     pub host_held_by_process: u32,
     /// Another feed has the same URL.
     pub same_feed: u32,
+    /// Their passwords are the unit's, and this is not its process.
+    pub out_of_reach: u32,
     /// Asked for by name, but switched off or no longer configured.
     pub disabled: u32,
 }
@@ -116,9 +118,15 @@ impl Skipped {
             held_by_process,
             host_held_by_process,
             same_feed,
+            out_of_reach,
             disabled,
         } = self;
-        held_by_server + held_by_process + host_held_by_process + same_feed + disabled
+        held_by_server
+            + held_by_process
+            + host_held_by_process
+            + same_feed
+            + out_of_reach
+            + disabled
     }
 }
 

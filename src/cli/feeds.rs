@@ -34,8 +34,11 @@ pub(super) fn feeds(global: &Global, arguments: &FeedsArguments) -> anyhow::Resu
         Some(FeedsCommand::Reset { feed }) => {
             let mut db = open_for_writing(&config)?;
             let id = db.find_feed(feed)?;
-            db.reset_feed(id, now())?;
-            output::complain(&format!("feed {id} is asked afresh at its next poll"));
+            let held = db.reset_feed(id, now())?.map(|until| {
+                format!(", not before {until}: its server's order (Retry-After) still holds")
+            });
+            let held = held.unwrap_or_default();
+            output::complain(&format!("feed {id} is asked afresh at its next poll{held}"));
         }
     }
     Ok(Exit::Fine)
@@ -65,18 +68,18 @@ fn listed(feeds: &[FeedHealth], now: Timestamp, width: Option<usize>) -> String 
             feed.feed.clone(),
             state,
             relative(feed.last_success_at, now),
-            next_poll(feed, now),
+            next_poll(feed, feed.next_poll_at, now),
             error,
         ]);
     }
     table.render(width)
 }
 
-fn next_poll(feed: &FeedHealth, now: Timestamp) -> String {
+fn next_poll(feed: &FeedHealth, at: Timestamp, now: Timestamp) -> String {
     match feed.state.as_str() {
         "removed" | "disabled" | "gone" | "same_feed" => "never".to_owned(),
-        _ if feed.next_poll_at <= now => "due".to_owned(),
-        _ => relative(Some(feed.next_poll_at), now),
+        _ if at <= now => "due".to_owned(),
+        _ => relative(Some(at), now),
     }
 }
 
@@ -87,13 +90,14 @@ fn explained(feed: &FeedDetails, now: Timestamp, width: Option<usize>) -> String
     for (what, says) in facts(feed, now) {
         let _ = writeln!(text, "{what:16}{}", output::printable(&says));
     }
-    let _ = writeln!(
-        text,
-        "\nnext poll       {} ({}), set by {}",
-        next_poll(health, now),
-        health.next_poll_at,
-        health.next_poll_reason
-    );
+    // An order that another feed of the host was given holds this one too, whenever its own time comes.
+    let orders = feed.retry_after_until.max(feed.host_retry_after_until);
+    let (at, reason) = match orders {
+        Some(until) if until > health.next_poll_at.max(now) => (until, "retry_after"),
+        _ => (health.next_poll_at, health.next_poll_reason.as_str()),
+    };
+    let next = next_poll(health, at, now);
+    let _ = writeln!(text, "\nnext poll       {next} ({at}), set by {reason}");
     text.push_str(&rules(feed, now, width));
     if !feed.polls.is_empty() {
         text.push('\n');

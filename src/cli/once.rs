@@ -19,6 +19,9 @@ use crate::{
     telemetry,
 };
 
+const OUT_OF_REACH: &str = "newsfold: credentials exist only inside the unit: run it as systemd-run --pipe --wait \
+     -p User=newsfold -p LoadCredential=feed:/etc/newsfold/credentials newsfold once";
+
 pub(super) fn once(global: &Global, arguments: &OnceArguments) -> anyhow::Result<Exit> {
     let config = load(global)?;
     // The summary says what the log would: a log is for who asks for it.
@@ -36,6 +39,9 @@ pub(super) fn once(global: &Global, arguments: &OnceArguments) -> anyhow::Result
         out.write_all(summary::summary(&report, output::width()).as_bytes())?;
     }
     out.flush()?;
+    if report.skipped.out_of_reach > 0 {
+        output::complain(OUT_OF_REACH);
+    }
     // Who names a feed wants it polled: that its time has not come is the only good reason why it was not.
     let is_missed = !arguments.feeds.is_empty() && report.skipped.kept_away() > 0;
     Ok(match report.failed.is_empty() && !is_missed {
@@ -68,7 +74,8 @@ async fn cycle(
     if ended.is_some()
         && let Err(error) = service.tidy(config.retention()).await
     {
-        tracing::warn!(error = format!("{error:#}"), "old rows stay until next time");
+        let error = format!("{error:#}");
+        tracing::warn!(error, "old rows stay until next time: {error}");
     }
     service.stop().await?;
     match ended {

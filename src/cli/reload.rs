@@ -2,7 +2,7 @@
 //!
 //! A configuration with errors is refused here already, with every error in full, and the daemon is not disturbed: the
 //! refusal is only noted beside the daemon's own answers. A good one is asked for in the database, the holder of the
-//! lock is signalled, and its answer read in the database: that is how `systemctl reload` can fail visibly on systemd
+//! lock is signalled, and its answer read in the database (on a full disk it is signalled alone): that is how `systemctl reload` can fail visibly on systemd
 //! 252, which knows no `Type=notify-reload`.
 
 use std::{
@@ -58,10 +58,27 @@ fn ask(database: &Path) -> anyhow::Result<Exit> {
     let Some(holder) = Lock::holder(database)? else {
         bail!("no newsfold works on {}: there is nothing to reload", database.display());
     };
-    let mut db = Database::open(&options(database))?;
-    let request = db.request_reload(now())?;
+    let asked = Database::open(&options(database)).and_then(|mut db| {
+        let request = db.request_reload(now())?;
+        Ok((db, request))
+    });
+    let asked = match asked {
+        Err(error) if error.is_disk() => Err(error),
+        asked => Ok(asked?),
+    };
     let pid = Pid::from_raw(holder).context("the lock names no process")?;
     kill_process(pid, Signal::HUP).with_context(|| format!("cannot signal process {holder}"))?;
+    let (db, request) = match asked {
+        Ok(asked) => asked,
+        // The signal asks just as well; only the answer needs a row.
+        Err(error) => {
+            let error = anyhow::Error::from(error);
+            output::complain(&format!(
+                "newsfold: process {holder} was signalled, but its answer cannot be seen: {error:#}; look into its log"
+            ));
+            return Ok(Exit::Fine);
+        }
+    };
     let deadline = Instant::now() + PATIENCE;
     loop {
         match answer(&db, request)? {

@@ -115,6 +115,7 @@ fn skipped(report: &CycleReport) -> Option<String> {
         (skipped.held_by_process, "polled by another process"),
         (skipped.host_held_by_process, "waiting for a host that another process polls"),
         (skipped.same_feed, "the same as an earlier feed"),
+        (skipped.out_of_reach, "without their credentials"),
         (skipped.disabled, "disabled"),
     ]
     .into_iter()

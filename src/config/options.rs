@@ -66,10 +66,7 @@ impl Feed {
             &self.fetch;
         let credentials =
             self.username.as_ref().zip(self.password.as_ref()).map(|(username, password)| {
-                fetch::Credentials {
-                    username: username.clone(),
-                    password: fetch::Password::File(password_path(password)),
-                }
+                fetch::Credentials { username: username.clone(), password: where_it_is(password) }
             });
         fetch::FetchOptions {
             user_agent: user_agent.clone(),
@@ -141,14 +138,14 @@ impl Feed {
     }
 }
 
-/// systemd puts credentials into a folder that it names; outside of it there is none to be found, and the fetch says so.
-fn password_path(password: &Password) -> PathBuf {
+/// systemd puts credentials into a folder that it names; outside of it there is none to be found.
+fn where_it_is(password: &Password) -> fetch::Password {
     match password {
-        Password::File(path) => path.clone(),
-        Password::Credential(name) => {
-            let folder = std::env::var_os("CREDENTIALS_DIRECTORY").unwrap_or_default();
-            PathBuf::from(folder).join(name)
-        }
+        Password::File(path) => fetch::Password::File(path.clone()),
+        Password::Credential(name) => match std::env::var_os("CREDENTIALS_DIRECTORY") {
+            Some(folder) => fetch::Password::File(PathBuf::from(folder).join(name)),
+            None => fetch::Password::OutOfReach { credential: name.clone() },
+        },
     }
 }
 

@@ -148,6 +148,23 @@ impl Service {
         Ok(self.cx.writer.call(find).await??)
     }
 
+    /// Feeds that cannot be asked by this process, for want of a credential.
+    async fn out_of_reach(&self) -> Result<Vec<FeedId>, writer::Error> {
+        let is_out_of_reach = |settings: &Settings| {
+            let password = settings.fetch.credentials.as_ref().map(|it| &it.password);
+            matches!(password, Some(fetch::Password::OutOfReach { .. }))
+        };
+        let urls: Vec<String> = {
+            let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
+            let without = settings.iter().filter(|(_, settings)| is_out_of_reach(settings));
+            without.map(|(url, _)| url.clone()).collect()
+        };
+        let find = move |state: &mut writer::State| {
+            urls.iter().map(|url| state.db.find_feed(url)).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(self.cx.writer.call(find).await??)
+    }
+
     /// Removes what has had its time, a bounded part of it: where `once` is all that ever runs, nobody else does.
     ///
     /// # Errors
@@ -169,7 +186,8 @@ impl Service {
         let by = Arc::clone(&self.by);
         let released = self.cx.writer.call(move |state| state.db.release_claims(&by, None)).await?;
         if let Err(error) = released {
-            tracing::warn!(error = %chain(&error), "feeds stay claimed until their claims run out");
+            let error = chain(&error);
+            tracing::warn!(error, "feeds stay claimed until their claims run out: {error}");
         }
         drop(self.cx);
         let thread = self.thread;
@@ -409,7 +427,8 @@ impl<'a> Rounds<'a> {
         let id = feed.id;
         let cx = self.service.cx.clone();
         let metrics = Arc::clone(&self.service.metrics);
-        let span = tracing::info_span!("poll", feed.id = feed.id.0, feed.url = %feed.url);
+        // Of the highest level: what is logged inside at any level names the feed.
+        let span = tracing::error_span!("poll", feed.id = feed.id.0, feed.url = %feed.url);
         let work = async move {
             let report = poll::poll(&cx, &feed, &settings, Some(slot)).await;
             if let Ok(report) = &report {
@@ -433,7 +452,7 @@ impl<'a> Rounds<'a> {
             // A poll's panic is a bug of ours; the feed's claim runs out and it is tried again.
             Some(Err(error)) => {
                 self.held.retain(|_, task| *task != Some(error.id()));
-                tracing::error!(%error, "a poll has panicked");
+                tracing::error!(%error, "a poll has panicked: {error}");
                 Ok(None)
             }
         }
@@ -561,6 +580,7 @@ async fn wanted(
     now: Timestamp,
 ) -> Result<(HashSet<FeedId>, Skipped), writer::Error> {
     let (mut wanted, mut skipped) = (HashSet::new(), Skipped::default());
+    let out_of_reach = service.out_of_reach().await?;
     for (id, standing) in standings(service, now).await? {
         if !selection.feeds.is_empty() && !selection.feeds.contains(&id) {
             continue;
@@ -582,10 +602,12 @@ async fn wanted(
                 continue;
             }
         };
-        if is_due || selection.mode == Mode::All {
-            wanted.insert(id);
-        } else {
+        if !is_due && selection.mode != Mode::All {
             skipped.not_due += 1;
+        } else if out_of_reach.contains(&id) {
+            skipped.out_of_reach += 1;
+        } else {
+            wanted.insert(id);
         }
     }
     Ok((wanted, skipped))

@@ -149,7 +149,7 @@ pub async fn run(path: &Path, config: Config, level: &Level) -> Result<(), Error
     let mut signals = Signals::new()?;
     let _lock = Lock::take(&config.store.path)?;
     let metrics = Arc::new(Metrics::new(now()));
-    let mut vitals = Vitals::new(Arc::clone(&metrics), Instant::now());
+    let mut vitals = Vitals::new(Arc::clone(&metrics), config.store_options(), Instant::now());
     vitals.listen(&config.http).await;
     let Some(service) = start(&config, metrics, &mut signals).await? else { return Ok(()) };
     vitals.begin(Instant::now());
@@ -305,11 +305,10 @@ impl<'a> Loop<'a> {
         if !may_pass(&error) {
             return Err(error);
         }
-        if !is_busy(&error) {
+        if is_busy(&error) {
+            self.service.cx.writer.note_lock();
+        } else {
             let reason = error.root_cause().to_string();
-            if vitals.hindrance.is_none() {
-                tracing::error!(error = reason, "nothing is polled until the disk has room again");
-            }
             vitals.hindrance = Some((reason, Instant::now() + LOCK_WAIT));
         }
         let again_at = Instant::now() + LOCK_WAIT;
@@ -411,7 +410,7 @@ impl<'a> Loop<'a> {
             self.checks.spawn_blocking(move || {
                 let checked = Database::open_for_reading(&options).and_then(|db| db.quick_check());
                 let error = chain(&checked.err()?);
-                tracing::error!(error, "the database is damaged: restore a backup");
+                tracing::error!(error, "the database is damaged, restore a backup: {error}");
                 Some(error)
             });
         }
@@ -461,7 +460,8 @@ impl<'a> Loop<'a> {
                 Ok(listener)
             }
             Err(refusal) => {
-                tracing::error!(errors = refusal, "the old configuration stays");
+                let shown = refusal.replace('\n', "; ");
+                tracing::error!(errors = refusal, "the old configuration stays: {shown}");
                 Err(refusal)
             }
         };
@@ -525,7 +525,7 @@ impl<'a> Loop<'a> {
         let writer = &self.service.cx.writer;
         loop {
             match writer.call(work.clone()).await?.map_err(Into::into) {
-                Err(error) if is_busy(&error) && !writer.gives_up() => {}
+                Err(error) if is_busy(&error) && !writer.gives_up() => writer.note_lock(),
                 Err(error) if may_pass(&error) && !writer.gives_up() => {
                     tokio::time::sleep(LOCK_WAIT).await;
                 }
@@ -546,7 +546,8 @@ impl<'a> Loop<'a> {
         while !self.rounds.running.is_empty() {
             tokio::select! {
                 ended = self.rounds.ended() => if let Err(error) = ended {
-                    tracing::warn!(error = %chain(&error), "a poll could not be written and will be made again");
+                    let error = chain(&error);
+                    tracing::warn!(error, "a poll could not be written and will be made again: {error}");
                 },
                 () = &mut grace => break,
                 () = signals.stop() => process::exit(1),

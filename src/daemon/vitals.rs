@@ -2,7 +2,8 @@
 //!
 //! [`Vitals::beat`] is called by the loop itself. It marks the loop's own progress, looks whether the writer has done a
 //! job since the last look (or waits for somebody's lock, which counts), gives it a small one to prove itself by,
-//! and pings the watchdog if both are well. No timer of its own: a loop that hangs falls silent.
+//! and pings the watchdog if both are well. While nothing can be written it says so, and reads for itself how many feeds
+//! are due. No timer of its own: a loop that hangs falls silent.
 
 use std::{
     future::Future,
@@ -13,12 +14,13 @@ use std::{
 use sd_notify::NotifyState;
 use tokio::task::JoinSet;
 
-use super::{chain, run::notify};
+use super::{chain, now, run::notify};
 use crate::{
     config::{self, Listen},
     health::{Health, Part, Phase},
     http::{self, Listener, Pages},
     metrics::Metrics,
+    store::{self, Database, claims::Summary},
     writer::Writer,
 };
 
@@ -27,6 +29,9 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 /// Looks in this time: the second look after the last sign of life still comes well before the watchdog bites.
 const BEATS_PER_LIMIT: u32 = 8;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What keeps everything from being written is logged again after this time.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(3_600);
 
 pub(super) struct Vitals {
     pub(super) health: Health,
@@ -41,10 +46,15 @@ pub(super) struct Vitals {
     listening: Option<Listen>,
     /// What keeps the loop itself from writing, and until when it does not try.
     pub(super) hindrance: Option<(String, Instant)>,
+    stalled_after: Duration,
+    store: store::Options,
+    complained_at: Option<Instant>,
+    /// What is due, as long as the loop cannot claim it.
+    looks: JoinSet<Option<Summary>>,
 }
 
 impl Vitals {
-    pub(super) fn new(metrics: Arc<Metrics>, at: Instant) -> Self {
+    pub(super) fn new(metrics: Arc<Metrics>, store: store::Options, at: Instant) -> Self {
         let limit = sd_notify::watchdog_enabled();
         let stalled_after = limit.map_or(STALLED_AFTER, |limit| limit / 2);
         Self {
@@ -58,6 +68,10 @@ impl Vitals {
             server: JoinSet::new(),
             listening: None,
             hindrance: None,
+            stalled_after,
+            store,
+            complained_at: None,
+            looks: JoinSet::new(),
         }
     }
 
@@ -66,7 +80,8 @@ impl Vitals {
         match bind(http, self.listening.as_ref()).await {
             Ok(listener) => self.serve(http, listener).await,
             Err(error) => {
-                tracing::error!(error = %chain(&error), "metrics and health are not served");
+                let error = chain(&error);
+                tracing::error!(error, "metrics and health are not served: {error}");
             }
         }
     }
@@ -108,12 +123,7 @@ impl Vitals {
             return;
         }
         self.next = at + self.every;
-        let hindrance =
-            writer.hindrance().or_else(|| self.hindrance.as_ref().map(|(why, _)| why.clone()));
-        if let Some(reason) = &hindrance {
-            notify(&[NotifyState::Status(&format!("cannot write, trying again: {reason}"))]);
-        }
-        self.health.set_trouble("disk", hindrance);
+        self.look_for_hindrances(writer, at);
         let progress = writer.progress();
         if progress != self.seen {
             self.seen = progress;
@@ -128,6 +138,57 @@ impl Vitals {
         if self.has_watchdog && self.health.is_alive(at) {
             notify(&[NotifyState::Watchdog]);
         }
+    }
+
+    /// A full disk is told at once, somebody's lock when it has lasted: people work in the database by hand.
+    fn look_for_hindrances(&mut self, writer: &Writer, at: Instant) {
+        let own = self.hindrance.as_ref().map(|(why, _)| why.clone());
+        let full = writer.hindrance().or_else(|| own.clone());
+        let locked_for = writer.locked_for();
+        let locked = locked_for.filter(|time| *time >= self.stalled_after).map(|time| {
+            format!("the database has been locked by another program for {} s", time.as_secs())
+        });
+        let is_hindered = full.is_some() || locked_for.is_some();
+        let complain_again =
+            self.complained_at.is_none_or(|last| at.duration_since(last) >= COMPLAIN_EVERY);
+        if complain_again && (own.is_some() || locked.is_some()) {
+            self.complained_at = Some(at);
+            match (&own, &locked) {
+                (Some(error), _) => tracing::error!(
+                    error,
+                    "nothing is polled until the disk has room again: {error}"
+                ),
+                (_, locked) => {
+                    let error = locked.as_deref().unwrap_or_default();
+                    tracing::error!(error, "nothing is polled until the lock is gone: {error}");
+                }
+            }
+        } else if !is_hindered && self.complained_at.take().is_some() {
+            tracing::info!("polls are made and written again");
+        }
+        let due = self.what_is_due(is_hindered);
+        if let Some(reason) = full.as_ref().or(locked.as_ref()) {
+            let due = due.map(|due| format!(" ({due})")).unwrap_or_default();
+            notify(&[NotifyState::Status(&format!("cannot write, trying again: {reason}{due}"))]);
+        }
+        self.health.set_trouble("disk", full);
+        self.health.set_trouble("lock", locked);
+    }
+
+    /// The last look at what is due, and begins another if the loop cannot look itself.
+    fn what_is_due(&mut self, is_hindered: bool) -> Option<Summary> {
+        let seen = self.looks.try_join_next().and_then(Result::ok).flatten();
+        if let Some(due) = seen.as_ref().filter(|_| is_hindered) {
+            let lag = Duration::from_secs(due.lag_seconds.unsigned_abs());
+            self.metrics.set_due(due.due.into(), lag);
+        }
+        if is_hindered && self.looks.is_empty() {
+            let options = self.store.clone();
+            self.looks.spawn_blocking(move || {
+                Database::open_for_reading(&options).and_then(|db| db.summary(now())).ok()
+            });
+        }
+        seen
     }
 
     /// Does `work`, which waits for the writer, without falling silent meanwhile.

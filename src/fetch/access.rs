@@ -106,6 +106,9 @@ async fn password(credentials: &Credentials) -> Result<String, Error> {
     match &credentials.password {
         Password::Value(secret) => Ok(secret.expose().to_string()),
         Password::File(path) => file::read_password(path.clone()).await,
+        Password::OutOfReach { credential } => Err(Error::Credentials(format!(
+            "credentials exist only inside the unit, {credential} too"
+        ))),
     }
 }
 

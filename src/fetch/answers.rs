@@ -82,6 +82,7 @@ impl Answer {
                     bytes: body.bytes.clone(),
                     encoding: body.encoding.clone(),
                     content_type: body.content_type.clone(),
+                    ends_with_connection: body.ends_with_connection,
                     budget: None,
                 }),
                 validators: document.validators.clone(),
@@ -242,6 +243,7 @@ mod tests {
             bytes: vec![b'x'; size],
             encoding: None,
             content_type: None,
+            ends_with_connection: false,
             budget: None,
         });
         Answer::Document(Document {

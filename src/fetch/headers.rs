@@ -6,7 +6,10 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::{
+    Version,
+    header::{self, HeaderMap, HeaderValue},
+};
 
 use crate::model::Timestamp;
 
@@ -188,6 +191,13 @@ fn retry_seconds(text: &str, headers: &HeaderMap, now: Timestamp) -> Option<i64>
 pub(super) fn content_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get_all(header::CONTENT_TYPE).iter().next_back()?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// Whether the end of the connection alone ends the body (RFC 9112, section 6.3): that it has all come is a guess.
+pub(super) fn ends_with_connection(version: Version, headers: &HeaderMap) -> bool {
+    version < Version::HTTP_2
+        && !headers.contains_key(header::CONTENT_LENGTH)
+        && !headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 /// The Content-Encoding fields, joined.

@@ -145,6 +145,11 @@ pub enum Password {
     File(PathBuf),
     /// Here, from the userinfo of a configured URL.
     Value(Secret),
+    /// A systemd credential, and this process runs outside of the unit that hands it over.
+    OutOfReach {
+        /// Its name.
+        credential: String,
+    },
 }
 
 /// What is fetched decides what we say that we accept.
@@ -200,6 +205,8 @@ pub struct Received {
     pub encoding: Option<String>,
     /// Content-Type, whole.
     pub content_type: Option<String>,
+    /// Whether nothing but the end of the connection said where it ends, be it in the middle.
+    pub ends_with_connection: bool,
     /// A large body's share of the budget, given back when the body is dropped.
     budget: Option<OwnedSemaphorePermit>,
 }

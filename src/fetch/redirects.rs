@@ -191,9 +191,10 @@ async fn finish(
     if status != 304 {
         let encoding = headers::content_encoding(fields);
         let content_type = headers::content_type(fields);
+        let ends_with_connection = headers::ends_with_connection(response.version(), fields);
         let (bytes, budget) =
             exchange::collect(response, request.options.max_body, &shared.budget, deadline).await?;
-        body = Some(Received { bytes, encoding, content_type, budget });
+        body = Some(Received { bytes, encoding, content_type, ends_with_connection, budget });
     }
     let validators = Some(validators).filter(|validators| !validators.is_empty());
     Ok(Answer::Document(Document { status, body, validators, freshness, retry_after }))

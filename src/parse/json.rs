@@ -102,9 +102,11 @@ pub(super) fn parse(
 ) -> Result<ParsedFeed, Error> {
     let repaired;
     let mut repairs = Vec::new();
+    let mut is_cut = false;
     let top: Top<'_> = match serde_json::from_str(text) {
         Ok(top) => top,
-        Err(_) => {
+        Err(error) => {
+            is_cut = error.is_eof() || !text.trim_end().ends_with('}');
             repairs.push("the JSON is broken; read as far as it goes".to_owned());
             repaired = loose_json::read_feed(text).to_string();
             serde_json::from_str(&repaired).map_err(|_| not_a_feed())?
@@ -133,6 +135,7 @@ pub(super) fn parse(
     feed.entries = sorter.entries;
     feed.unchanged = sorter.unchanged;
     feed.repairs = repairs;
+    feed.is_cut = is_cut;
     Ok(feed)
 }
 

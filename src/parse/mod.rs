@@ -176,6 +176,7 @@ fn parse_xml(
     let unmapped = canonical.apply(&mut sorter.entries);
     feed.entries = sorter.entries;
     feed.unchanged = sorter.unchanged;
+    feed.is_cut = outline.is_cut;
     if budget.is_spent() {
         feed.repairs.push("more tags, media and links than are kept".to_owned());
     }

@@ -42,6 +42,8 @@ pub(super) struct Outline {
     pub(super) is_page: bool,
     /// Entries whose end or start had to be supplied.
     pub(super) repaired_entries: usize,
+    /// Whether the text ends before the root, or an entry without a root, does.
+    pub(super) is_cut: bool,
 }
 
 /// Finds the parts of `text`.
@@ -50,7 +52,15 @@ pub(super) struct Outline {
 ///
 /// Fails where the document has more entries or marks than `limits` allow.
 pub(super) fn outline(text: &str, limits: &Limits) -> Result<Outline, Error> {
-    let mut finder = Finder { text, limits, outline: Outline::default(), open: None, seen_to: 0 };
+    let mut finder = Finder {
+        text,
+        limits,
+        outline: Outline::default(),
+        open: None,
+        seen_to: 0,
+        root_name: "",
+        is_root_closed: false,
+    };
     let mut scanner = Scanner::new(text, 0, text.len());
     let mut marks = 0;
     while let Some((mark, start, end)) = scanner.next_mark() {
@@ -62,7 +72,10 @@ pub(super) fn outline(text: &str, limits: &Limits) -> Result<Outline, Error> {
             Mark::Open { name, attributes, is_empty } => {
                 finder.see_start(name.of(text), attributes, is_empty, (start, end))?;
             }
-            Mark::Close { name } => finder.see_end(name.of(text), (start, end))?,
+            Mark::Close { name } => {
+                finder.is_root_closed |= name.of(text).eq_ignore_ascii_case(finder.root_name);
+                finder.see_end(name.of(text), (start, end))?;
+            }
             Mark::Doctype { inner } => finder.see_doctype(inner.of(text)),
             Mark::CData { .. } | Mark::Skip => {}
         }
@@ -79,6 +92,9 @@ struct Finder<'a> {
     open: Option<OpenEntry<'a>>,
     /// The end of the last entry, or of what was looked at for one.
     seen_to: usize,
+    /// The name of the root that holds the entries, with its prefix.
+    root_name: &'a str,
+    is_root_closed: bool,
 }
 
 /// Entries in entries in entries: each is read again for every one around it.
@@ -306,6 +322,8 @@ impl<'a> Finder<'a> {
     }
 
     fn finish(mut self) -> Result<Outline, Error> {
+        let has_root = self.outline.root != Some(Root::Bare);
+        self.outline.is_cut = if has_root { !self.is_root_closed } else { self.open.is_some() };
         if let Some(entry) = self.open.take() {
             self.push_endless(entry, self.text.len())?;
         }
@@ -333,7 +351,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Takes root and declarations from an element outside all entries.
-    fn see_head(&mut self, name: &str, attributes: Span) {
+    fn see_head(&mut self, name: &'a str, attributes: Span) {
         let (prefix, local) = split_name(name);
         let outline = &mut self.outline;
         let is_late =
@@ -364,6 +382,7 @@ impl<'a> Finder<'a> {
             outline.root = Some(root);
             outline.root_attributes = attributes;
             outline.bindings.assume_feed(prefix);
+            self.root_name = name;
         }
     }
 
@@ -557,6 +576,22 @@ mod tests {
             ),
         ] {
             assert_eq!(entries(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_ends_too_early_is_told() {
+        for (text, is_cut) in [
+            ("<rss><channel><item>a</item></channel></rss>\n", false),
+            ("<rss><channel><item>a</item></channel>", true),
+            ("<rss><channel><item>a</rss></item></ch", false),
+            ("<a:feed xmlns:a='http://www.w3.org/2005/Atom'><a:entry>a</a:entry></a:feed>", false),
+            ("<a:feed xmlns:a='http://www.w3.org/2005/Atom'><a:entry>a</a:ent", true),
+            ("<channel><item>a</item></channel>", false),
+            ("<item>a</item><item>b</item>", false),
+            ("<item>a</item><item>b", true),
+        ] {
+            assert_eq!(outline(text, &Limits::default()).unwrap().is_cut, is_cut, "{text}");
         }
     }
 

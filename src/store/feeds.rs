@@ -455,20 +455,25 @@ impl Database {
     }
 
     /// Forgets what a feed's server has said: validators, backoff, 410, watched redirect, learned rhythm. Its next
-    /// poll is due now, or when the server's order to wait (Retry-After, its host's too) has passed.
-    pub fn reset_feed(&mut self, id: FeedId, now: Timestamp) -> Result<(), Error> {
+    /// poll is due now, or when the server's order to wait (Retry-After, its host's too) has passed: returns until when
+    /// such an order holds.
+    pub fn reset_feed(&mut self, id: FeedId, now: Timestamp) -> Result<Option<Timestamp>, Error> {
         self.transaction(|db| {
             let mut statement = db.connection.prepare_cached(
                 "UPDATE feeds SET etag = NULL, last_modified = NULL, validators_url = NULL, failures = 0,
                     error_kind = NULL, error = NULL, gone_at = NULL, poll_memory = '{}',
                     moved_to = NULL, moved_since = NULL, moved_polls = 0, effective_url = url, origin = ?3,
-                    guids_trusted = 1, guid_changes = 0, next_poll_at = ?2, next_poll_reason = 'reset'
-                 WHERE id = ?1",
+                    guids_trusted = 1, guid_changes = 0, next_poll_reason = 'reset',
+                    next_poll_at = max(?2, coalesce(retry_after_until, ''),
+                        coalesce((SELECT h.retry_after_until FROM hosts AS h WHERE h.origin = ?3), ''))
+                 WHERE id = ?1 RETURNING next_poll_at",
             )?;
             let state = db.feed_state(id)?;
             let state = state.ok_or_else(|| Error::NotFound { what: "feed", id: id.to_string() })?;
-            statement.execute(params![id, now, origin(&state.url)])?;
-            db.mark_same_feeds()
+            let next: Timestamp =
+                statement.query_row(params![id, now, origin(&state.url)], |row| row.get(0))?;
+            db.mark_same_feeds()?;
+            Ok(Some(next).filter(|next| *next > now))
         })
     }
 }

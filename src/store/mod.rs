@@ -37,12 +37,17 @@ mod upkeep;
 
 use std::{
     fs, io,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, fchown},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi};
+use rustix::{
+    fs::{Access, access},
+    io::Errno,
+    process::geteuid,
+};
 
 use owed::Owed;
 
@@ -60,6 +65,24 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: rusqlite::Error,
+    },
+    /// The file, or one of those beside it, is somebody else's.
+    #[error(
+        "cannot write {}: it belongs to user {owner}, and this process runs as user {user}; \
+         run as that user, or give it back: chown --reference={} {}*",
+        path.display(),
+        folder(database).display(),
+        database.display()
+    )]
+    NotOurs {
+        /// What may not be written.
+        path: PathBuf,
+        /// The database.
+        database: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// Who wants to write it.
+        user: u32,
     },
     /// The file is no newsfold database.
     #[error("{} is not a newsfold database", path.display())]
@@ -247,6 +270,8 @@ impl Database {
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         make_folder(&options.path);
+        make_file(&options.path)?;
+        check_writable(&options.path)?;
         let mut connection = connect(&options.path, flags, options)?;
         let found = migrate::recognise(&connection, &options.path)?;
         set_up_for_writing(&connection, options)
@@ -398,6 +423,47 @@ fn make_folder(path: &Path) {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         let _ = fs::create_dir(folder);
     }
+}
+
+fn folder(database: &Path) -> &Path {
+    match database.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Root, who runs `once` by hand, makes the file for whom the folder belongs to: the service could not write it else.
+/// SQLite gives what it puts beside the file to the file's owner.
+fn make_file(database: &Path) -> Result<(), Error> {
+    let Ok(folder) = fs::metadata(folder(database)) else { return Ok(()) };
+    if !geteuid().is_root() || folder.uid() == 0 {
+        return Ok(());
+    }
+    let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o640).open(database);
+    let done = made.and_then(|file| fchown(&file, Some(folder.uid()), Some(folder.gid())));
+    match done {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(Error::File { operation: "create", path: database.to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What may not be written would be opened for reading, and fail at the first poll with nobody's name.
+fn check_writable(database: &Path) -> Result<(), Error> {
+    let beside = ["", "-wal", "-shm"].map(|suffix| {
+        let mut name = database.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    });
+    for path in beside {
+        let Ok(metadata) = fs::metadata(&path) else { continue };
+        if access(&path, Access::WRITE_OK) == Err(Errno::ACCESS) {
+            let (owner, user) = (metadata.uid(), geteuid().as_raw());
+            return Err(Error::NotOurs { path, database: database.to_owned(), owner, user });
+        }
+    }
+    Ok(())
 }
 
 fn file_identity(path: &Path) -> Result<(u64, u64), Error> {

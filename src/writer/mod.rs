@@ -66,6 +66,8 @@ const MAX_GROUP: usize = 256;
 const DISK_PAUSE: Duration = Duration::from_secs(1);
 /// ... unless the process is to stop, for which it is looked this often.
 const STOP_PAUSE: Duration = Duration::from_millis(50);
+/// A lock that nobody has met for so long is held no more. Whoever is kept out by one meets it every two seconds.
+const LOCK_FORGOTTEN: Duration = Duration::from_secs(10);
 /// A disk that stays full is logged this often.
 const LOG_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -94,6 +96,8 @@ struct Shared {
     outwaits_disk: AtomicBool,
     /// Why nothing can be written at present.
     hindrance: Mutex<Option<String>>,
+    /// Since when somebody else's lock has been met, and when it was met last.
+    lock: Mutex<Option<(Instant, Instant)>>,
 }
 
 impl Shared {
@@ -103,6 +107,16 @@ impl Shared {
 
     fn gives_up(&self) -> bool {
         self.gives_up.load(Ordering::Relaxed)
+    }
+
+    fn note_lock(&self, at: Instant) {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = lock.filter(|(_, last)| at.duration_since(*last) < LOCK_FORGOTTEN);
+        *lock = Some((since.map_or(at, |(since, _)| since), at));
+    }
+
+    fn forget_lock(&self) {
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn set_hindrance(&self, hindrance: Option<String>) {
@@ -200,6 +214,18 @@ impl Writer {
     /// Why nothing can be written at present, in words for a person: the disk is full.
     pub fn hindrance(&self) -> Option<String> {
         self.shared.hindrance.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Somebody else's lock was met by who does not wait in the writer's own transactions.
+    pub fn note_lock(&self) {
+        self.shared.note_lock(Instant::now());
+    }
+
+    /// How long somebody else's lock has kept everything from being written; `None` if none does.
+    pub fn locked_for(&self) -> Option<Duration> {
+        let lock = *self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, last) = lock?;
+        (last.elapsed() < LOCK_FORGOTTEN).then(|| since.elapsed())
     }
 
     /// From now on a full or failing disk is waited out as a lock is: what polls brought is kept until then.
@@ -331,13 +357,19 @@ impl Line {
             match self.state.begin(now) {
                 Err(error) if error.is_busy() && !self.shared.gives_up() => {
                     self.shared.note_progress();
+                    self.shared.note_lock(Instant::now());
                     if std::mem::take(&mut is_news) {
                         tracing::warn!(
                             "waiting for the lock of the database: another program holds it"
                         );
                     }
                 }
-                begun => return begun,
+                begun => {
+                    if begun.is_ok() {
+                        self.shared.forget_lock();
+                    }
+                    return begun;
+                }
             }
         }
     }
@@ -369,7 +401,10 @@ impl Line {
         let reason =
             std::error::Error::source(error).map_or(error.to_string(), ToString::to_string);
         if self.complained_at.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
-            tracing::error!(error = reason, "nothing can be written until the disk has room again");
+            tracing::error!(
+                error = reason,
+                "nothing can be written until the disk has room again: {reason}"
+            );
             self.complained_at = Some(Instant::now());
         }
         self.shared.set_hindrance(Some(reason));
@@ -395,7 +430,7 @@ impl Line {
                 tracing::error!(
                     feed.id = poll.feed_id.0,
                     error = message,
-                    "a poll could not be stored"
+                    "a poll could not be stored: {message}"
                 );
                 let outcome =
                     Outcome::Failed { kind: NOT_STORED.to_owned(), message, is_soft: true };

@@ -365,6 +365,31 @@ fn a_document_that_harms_costs_the_daemon_one_poll() {
     assert_eq!(program.sqlite("SELECT count(*) FROM articles"), ["1"]);
 }
 
+#[test]
+fn a_credential_of_the_unit_is_missed_by_once_and_is_no_failure_of_the_feed() {
+    let keys = "username = \"reader\"\npassword_credential = \"feed_members\"";
+    let program = Program::new().feed_at("http://127.0.0.1:9/members.xml", keys);
+    let missed = program.run(&["once", "1"]).expect(75);
+    assert!(missed.stderr.contains("credentials exist only inside the unit"), "{}", missed.stderr);
+    assert!(missed.stdout.contains("1 without their credentials"), "{}", missed.stdout);
+    program.run(&["once"]).expect(0);
+    assert_eq!(program.sqlite("SELECT failures, last_poll_at IS NULL FROM feeds"), ["0|1"]);
+}
+
+#[test]
+fn a_warning_names_its_feed_where_the_log_is_quiet_too() {
+    let server = Server::start();
+    server.always("/feed", Reply::status(404));
+    let program = Program::new()
+        .settings(&format!("{SETTINGS}\n[log]\nlevel = \"warn\""))
+        .feed_at(&server.url("/feed"), "");
+    let daemon = Daemon::start(&program);
+    until("the failure is logged", || daemon.log().contains("failed"));
+    let named = format!("feed.id=1 feed.url={}", server.url("/feed"));
+    assert!(daemon.log().contains(&named), "{}", daemon.log());
+    assert_eq!(daemon.stop().0, Some(0));
+}
+
 /// The largest file that a process may write, in bytes: what a full disk is to SQLite.
 fn set_file_limit(process: u32, bytes: &str) {
     let limit = format!("--fsize={bytes}:");
@@ -395,6 +420,8 @@ fn a_full_disk_is_waited_out_and_nobody_is_asked_twice() {
     until("it says that it cannot write", || health().contains("disk: "));
     assert!(health().starts_with("HTTP/1.1 503"), "{}", health());
     assert_eq!(count(&program, "SELECT count(*) FROM articles"), 0);
+    let metrics = || program.page("/metrics").unwrap_or_default();
+    until("what waits is counted", || metrics().contains("\nnewsfold_feeds_due 1\n"));
     set_file_limit(daemon.child.id(), "unlimited");
     until("it has written", || count(&program, "SELECT count(*) FROM articles") == 200);
     until("it is well", || health().starts_with("HTTP/1.1 200"));

@@ -5,7 +5,11 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    os::unix::net::UnixDatagram,
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _, chown},
+        net::UnixDatagram,
+        process::CommandExt as _,
+    },
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -95,11 +99,16 @@ struct Person(Child);
 
 impl Person {
     fn locks(program: &Program) -> Self {
+        Self::locks_after(program, "")
+    }
+
+    /// Does something that stays done, then opens the transaction.
+    fn locks_after(program: &Program, sql: &str) -> Self {
         let mut command = Command::new("sqlite3");
         command.arg(program.database()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stdin = child.stdin.as_mut().unwrap();
-        stdin.write_all(b".timeout 30000\nBEGIN IMMEDIATE;\nSELECT 'mine';\n").unwrap();
+        write!(stdin, ".timeout 30000\n{sql}\nBEGIN IMMEDIATE;\nSELECT 'mine';\n").unwrap();
         let mut answer = [0; 5];
         child.stdout.as_mut().unwrap().read_exact(&mut answer).unwrap();
         assert_eq!(&answer, b"mine\n");
@@ -174,6 +183,25 @@ fn reload_has_an_answer() {
 }
 
 #[test]
+fn a_reload_on_a_full_disk_is_a_signal_alone() {
+    let mut program = Program::new().feed("a.xml", &rss("a", &[("One", STORY)]));
+    let service = Service::start(&program);
+    until("the first feed is polled", || polls(&program) == 1);
+    program = program.feed("b.xml", &rss("b", &[("Two", STORY)]));
+    // A limit of its own files is what a full disk is to SQLite.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; exec prlimit --fsize=0: \"$@\"", "sh"]);
+    let plain = program.command(&["reload"]);
+    command.arg(plain.get_program()).args(plain.get_args());
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("its answer cannot be seen"), "{stderr}");
+    until("the added feed is polled", || polls(&program) == 2);
+    assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
 fn a_reload_onto_a_port_that_is_taken_is_refused_and_changes_nothing() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
@@ -197,6 +225,37 @@ fn a_reload_onto_a_port_that_is_taken_is_refused_and_changes_nothing() {
     until("the socket is gone", || !program.path("http").exists());
     assert_eq!(program.sqlite("SELECT count(*) FROM feeds"), ["2"]);
     assert_eq!(service.stop().0, Some(0));
+}
+
+/// In the journal the fields are seen by who asks for them; a message must say by itself what is the matter.
+#[test]
+fn a_message_carries_its_reason() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let program = Program::new()
+        .settings(&format!("[http]\nlisten = \"{address}\"\n[log]\nformat = \"json\""))
+        .feed("a.xml", &rss("a", &[("One", STORY)]));
+    let mut command = program.command(&["run"]);
+    command
+        .stdin(Stdio::null())
+        .stderr(Stdio::from(fs::File::create(program.path("log")).unwrap()));
+    let mut child = command.spawn().unwrap();
+    let messages = || -> Vec<String> {
+        let log = fs::read_to_string(program.path("log")).unwrap();
+        let lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
+        lines.filter_map(|it: serde_json::Value| Some(it["message"].as_str()?.to_owned())).collect()
+    };
+    let says = |start: &str, reason: &str| {
+        messages().iter().any(|it| it.starts_with(start) && it.contains(reason))
+    };
+    until("it is ready", || says("ready", ""));
+    assert!(says("metrics and health are not served: ", &address.to_string()), "{:?}", messages());
+    program.write("newsfold.toml", "[log]\nlevel = \"loud\"\n");
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    until("the refusal is logged", || says("the old configuration stays: ", "newsfold.toml:2:9"));
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]
@@ -272,6 +331,32 @@ fn a_person_s_lock_is_waited_for_and_keeps_nobody_from_stopping() {
 }
 
 #[test]
+fn while_a_person_holds_the_lock_what_is_due_is_counted_and_the_lock_is_named() {
+    let program = Program::new()
+        .settings("[http]\nlisten = \"unix:http\"")
+        .feed("a.xml", &rss("a", &[("One", STORY)]));
+    program.run(&["once"]).expect(0);
+    let service = Service::start(&program);
+    let person =
+        Person::locks_after(&program, "UPDATE feeds SET next_poll_at = '2026-01-01T00:00:00Z';");
+    // The loop looks again when it is told to, or after half a minute.
+    service.signal("-HUP");
+    let locked = "lock: the database has been locked by another program for ";
+    until("the lock is named", || program.page("/health").unwrap_or_default().contains(locked));
+    assert!(program.page("/health").unwrap().starts_with("HTTP/1.1 503"));
+    service.expect("STATUS=cannot write, trying again: the database has been locked");
+    until("what is due is counted", || {
+        let metrics = program.page("/metrics").unwrap_or_default();
+        metrics.contains("\nnewsfold_feeds_due 1\n")
+            && !metrics.contains("\nnewsfold_poll_lag_seconds 0")
+    });
+    person.leaves();
+    until("it is well", || program.page("/health").unwrap_or_default().starts_with("HTTP/1.1 200"));
+    until("it was polled", || polls(&program) == 2);
+    assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
 fn metrics_and_health_are_served_and_follow_the_configuration() {
     let program = Program::new().feed("a.xml", &rss("a", &[("One", STORY), ("Two", "Another.")]));
     let without = fs::read_to_string({
@@ -316,4 +401,39 @@ fn doctor_finds_what_is_wrong_and_says_what_to_do() {
     assert_eq!(integrity["level"], "error", "{integrity}");
     assert!(integrity["remedy"].as_str().unwrap().contains("backup"), "{integrity}");
     assert!(program.run(&["doctor"]).expect(1).stdout.contains("ERROR    integrity"));
+}
+
+/// Nobody's user id, and a folder that is his: only root can give files away.
+fn nobody_s(program: &Program) -> Option<u32> {
+    const NOBODY: u32 = 65_534;
+    let folder = program.path("");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    chown(&folder, Some(NOBODY), Some(NOBODY)).ok().map(|()| NOBODY)
+}
+
+#[test]
+fn a_database_that_root_creates_belongs_to_whom_its_folder_does() {
+    let program = Program::new().feed("a.xml", &rss("a", &[("One", STORY)]));
+    let Some(nobody) = nobody_s(&program) else { return };
+    program.run(&["once"]).expect(0);
+    let database = fs::metadata(program.database()).unwrap();
+    assert_eq!((database.uid(), database.gid()), (nobody, nobody));
+    assert_eq!(database.mode() & 0o777, 0o640);
+}
+
+#[test]
+fn a_database_of_somebody_else_names_its_owner_and_the_remedy() {
+    let program = Program::new().feed("a.xml", &rss("a", &[("One", STORY)]));
+    program.run(&["once"]).expect(0);
+    fs::set_permissions(program.database(), fs::Permissions::from_mode(0o444)).unwrap();
+    let owner = fs::metadata(program.database()).unwrap().uid();
+    let mut command = program.command(&["run"]);
+    if let Some(nobody) = nobody_s(&program) {
+        command.uid(nobody).gid(nobody);
+    }
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{stderr}");
+    assert!(stderr.contains(&format!("it belongs to user {owner}, ")), "{stderr}");
+    assert!(stderr.contains("chown --reference="), "{stderr}");
 }

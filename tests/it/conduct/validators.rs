@@ -152,6 +152,32 @@ fn a_body_that_cannot_be_read_leaves_the_validators_in_place() {
 }
 
 #[test]
+fn a_body_cut_where_the_connection_ends_brings_its_entries_and_leaves_the_validators_in_place() {
+    let json = r#"{"version":"https://jsonfeed.org/version/1.1","items":[{"id":"1","title":"one","content_text":"The text of one"},{"id":"2","title":"two","content_text":"The text of two"}]}"#;
+    for (whole, cut_at) in [(rss(&["one", "two"]), "number 1"), (json.to_owned(), "of two")] {
+        let cut = &whole[..whole.find(cut_at).unwrap()];
+        let second = |body: &str| Reply::feed(body).header("ETag", "2").unannounced();
+        let server = Server::start();
+        server.in_turn(
+            "/feed",
+            vec![
+                Reply::feed(cut).header("ETag", "1"),
+                second(cut),
+                second(&whole),
+                Reply::status(304),
+            ],
+        );
+        let program = one_feed(&server, "/feed", "");
+        rounds(&program, 4);
+        let sent: Vec<_> =
+            server.requests("/feed").iter().map(|it| it.header("if-none-match")).collect();
+        let (one, two) = (Some("1".to_owned()), Some("2".to_owned()));
+        assert_eq!(sent[1..], [one.clone(), one, two]);
+        assert_eq!(program.sqlite("SELECT title FROM articles ORDER BY title"), ["one", "two"]);
+    }
+}
+
+#[test]
 fn validators_outlive_a_kill() {
     let server = Server::start();
     server.validated("/feed", Reply::feed(rss(&["one"])).header("ETag", "1"));

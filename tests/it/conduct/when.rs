@@ -144,6 +144,33 @@ fn retry_after_is_an_order_for_every_failure_and_for_once_all_too() {
 }
 
 #[test]
+fn a_reset_under_an_order_says_that_it_holds_and_nothing_calls_the_feed_due() {
+    let server = Server::start();
+    server.always("/feed", Reply::status(503).header("Retry-After", "7200"));
+    let program = one_feed(&server, "/feed", "");
+    round(&program).expect(75);
+    let until = feed(&program, "retry_after_until");
+    let reset = program.run(&["feeds", "reset", "1"]).expect(0);
+    assert!(reset.stderr.contains(&format!("not before {until}")), "{}", reset.stderr);
+    assert_eq!(feed(&program, "next_poll_at"), until);
+    assert!(!program.run(&["feeds", "--due"]).expect(0).stdout.contains("/feed"));
+    // Its host's order alone, which another feed was given.
+    change(
+        &program,
+        "UPDATE feeds SET next_poll_at = last_poll_at, retry_after_until = NULL;
+         INSERT INTO hosts SELECT origin, strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '1 hour') FROM feeds;",
+    );
+    let explained = program.run(&["feeds", "explain", "1"]).expect(0).stdout;
+    let next = explained.lines().find(|line| line.starts_with("next poll ")).unwrap();
+    assert!(next.contains(" in ") && next.ends_with("set by retry_after"), "{next}");
+    let reset = program.run(&["feeds", "reset", "1"]).expect(0);
+    assert!(reset.stderr.contains("not before"), "{}", reset.stderr);
+    age(&program, 7_300);
+    let reset = program.run(&["feeds", "reset", "1"]).expect(0);
+    assert!(!reset.stderr.contains("not before"), "{}", reset.stderr);
+}
+
+#[test]
 fn a_retry_after_may_be_a_date_and_absurd_ones_are_bounded_and_logged() {
     let in_two_hours = httpdate::fmt_http_date(now() + Duration::from_secs(7_200));
     let week = 7 * DAY;
@@ -161,13 +188,28 @@ fn a_retry_after_may_be_a_date_and_absurd_ones_are_bounded_and_logged() {
         let ended = program.run(&["-v", "once", "--all"]);
         let wait = planned_wait(&program);
         assert!((shortest..=longest).contains(&wait), "{value}: {wait}");
-        assert_eq!(ended.stderr.contains("Retry-After"), is_absurd, "{value}: {}", ended.stderr);
+        let said = format!("{value:?}");
+        let named = ended.stderr.contains("Retry-After") && ended.stderr.contains(&said);
+        assert_eq!(named, is_absurd, "{value}: {}", ended.stderr);
+        assert_eq!(
+            ended.stderr.contains("counts as none"),
+            is_absurd && shortest == 900,
+            "{value}: {}",
+            ended.stderr
+        );
     }
     // An error page may come with 200.
     let server = Server::start();
     server.always("/feed", Reply::feed("Come back later.").header("Retry-After", "99999999"));
     let ended = one_feed(&server, "/feed", "").run(&["-v", "once", "--all"]);
-    assert!(ended.stderr.contains("Retry-After out of all bounds"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("counts as seven days"), "{}", ended.stderr);
+    // Once an hour, as the failure itself.
+    let server = Server::start();
+    server.always("/feed", Reply::status(503).header("Retry-After", "soon"));
+    let program = one_feed(&server, "/feed", "");
+    let mut warns = || program.run(&["-v", "once", "--all"]).stderr.contains("counts as none");
+    assert_eq!([warns(), warns(), warns()], [true, false, false]);
+    assert_eq!(server.log().len(), 3);
 }
 
 #[test]

@@ -55,6 +55,8 @@ enum Body {
     Whole(Vec<u8>),
     /// More is announced than comes before the connection is closed.
     Cut(Vec<u8>),
+    /// Nothing is announced: the end of the connection is the end.
+    Unannounced(Vec<u8>),
     /// The same bytes, chunk after chunk, until the client goes away.
     Endless(Vec<u8>),
     /// Some bytes, then silence until the client goes away.
@@ -112,6 +114,11 @@ impl Reply {
     /// Announces twice what comes.
     pub fn cut(self) -> Self {
         Self { body: Body::Cut(self.bytes()), ..self }
+    }
+
+    /// Says nothing of the length and closes the connection behind the body.
+    pub fn unannounced(self) -> Self {
+        Self { body: Body::Unannounced(self.bytes()), ..self }
     }
 
     /// The body again and again.
@@ -386,6 +393,12 @@ async fn send(stream: &mut TcpStream, reply: &Reply, done: impl FnOnce()) -> std
             if matches!(reply.body, Body::Stalled(_)) {
                 until_closed(stream).await;
             }
+            Ok(false)
+        }
+        Body::Unannounced(bytes) => {
+            head.extend_from_slice(b"\r\n");
+            head.extend_from_slice(bytes);
+            stream.write_all(&head).await?;
             Ok(false)
         }
         Body::Endless(bytes) => {
