@@ -207,7 +207,7 @@ fn a_retry_after_may_be_a_date_and_absurd_ones_are_bounded_and_logged() {
     let server = Server::start();
     server.always("/feed", Reply::status(503).header("Retry-After", "soon"));
     let program = one_feed(&server, "/feed", "");
-    let mut warns = || program.run(&["-v", "once", "--all"]).stderr.contains("counts as none");
+    let warns = || program.run(&["-v", "once", "--all"]).stderr.contains("counts as none");
     assert_eq!([warns(), warns(), warns()], [true, false, false]);
     assert_eq!(server.log().len(), 3);
 }
