@@ -58,6 +58,8 @@ impl Default for Options {
     }
 }
 
+/// Bytes that are kept of a date that cannot be read.
+const MAX_RAW_DATE: usize = 100;
 /// Seconds that a publication date may lie ahead of the poll.
 const MAX_SECONDS_AHEAD: i64 = 86_400;
 
@@ -88,7 +90,7 @@ pub fn normalize(
         updated_at: entry.updated.as_ref().and_then(|date| date.at),
         body_source: BodySource::Feed,
         cuts: cuts.into_vec(),
-        extras: entry.extras.clone(),
+        extras: extras(entry, published_source),
         raw_hash: entry.raw_hash,
     }
 }
@@ -152,6 +154,22 @@ fn published(entry: &Entry, now: Timestamp) -> (Option<Timestamp>, Option<Publis
         return (Some(now), Some(PublishedSource::Clamped));
     }
     (Some(at), Some(source))
+}
+
+/// What has no column, and the dates as published that became no instant or another one.
+fn extras(
+    entry: &Entry,
+    source: Option<PublishedSource>,
+) -> serde_json::Map<String, serde_json::Value> {
+    let mut extras = entry.extras.clone();
+    let is_clamped = source == Some(PublishedSource::Clamped);
+    for (key, date) in [("published_raw", &entry.published), ("updated_raw", &entry.updated)] {
+        if let Some(date) = date.as_ref().filter(|date| date.at.is_none() || is_clamped) {
+            let end = date.raw.floor_char_boundary(MAX_RAW_DATE);
+            extras.insert(key.to_owned(), date.raw[..end].into());
+        }
+    }
+    extras
 }
 
 /// The authors' names, each once, joined by `, `.

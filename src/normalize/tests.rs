@@ -204,3 +204,28 @@ fn markup_becomes_text() {
         assert_eq!(article("", content).body, body, "{content}");
     }
 }
+
+#[test]
+fn a_date_that_cannot_be_read_is_kept_as_published() {
+    let date = |raw: &str, at: Option<i64>| {
+        let at = at.and_then(Timestamp::from_unix_seconds);
+        Some(crate::model::RawDate { raw: raw.to_owned(), at })
+    };
+    let now = Timestamp::from_unix_seconds(1_790_000_000).unwrap();
+    let of = |published, updated| {
+        let entry = Entry { published, updated, ..Entry::default() };
+        let none = HashSet::new();
+        let feed = FeedContext { title: None, site_url: None, language: None, furniture: &none };
+        let article = normalize(&entry, &feed, &Options::default(), now);
+        (article.published_at, serde_json::Value::from(article.extras))
+    };
+    let readable = date("2026-09-21", Some(1_789_990_000));
+    let unreadable = || date("32 Foo 2026", None);
+    assert_eq!(
+        of(unreadable(), None),
+        (None, serde_json::json!({ "published_raw": "32 Foo 2026" }))
+    );
+    assert_eq!(of(readable, unreadable()).1, serde_json::json!({ "updated_raw": "32 Foo 2026" }));
+    let far = date("2036-01-01", Some(2_082_758_400));
+    assert_eq!(of(far, None), (Some(now), serde_json::json!({ "published_raw": "2036-01-01" })));
+}

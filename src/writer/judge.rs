@@ -62,7 +62,8 @@ pub(super) struct Fold {
 
 /// Refused candidates that are written down with an article.
 const MAX_REFUSED: usize = 3;
-/// Characters that a guid must have to be looked for in other feeds: numbers and short names recur.
+/// Characters that a guid must have to be looked for in other feeds, beside a colon or slash (`urn:`, `tag:`, a URL): numbers,
+/// short names and slugs recur.
 const MIN_GUID_LENGTH: usize = 12;
 
 /// One article on its way to a verdict.
@@ -145,6 +146,7 @@ impl Judging<'_> {
             self.feed.guids_trusted
                 && guid.len() >= MIN_GUID_LENGTH
                 && Some(*guid) != url
+                && guid.contains([':', '/'])
                 && !(guid.contains("://") && is_root(guid))
         });
         let keys = [

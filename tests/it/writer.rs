@@ -617,6 +617,21 @@ fn the_same_url_folds_only_where_headline_or_text_agrees() {
 }
 
 #[test]
+fn a_guid_that_is_one_everywhere_leads_to_the_other_feeds_entry() {
+    for (guid, expected) in
+        [("urn:uuid:1225c695-cfb8-4ebb-aaaa-80da344efa6a", 1), ("bridge-opened-in-holm", 0)]
+    {
+        let mut desk = Desk::new();
+        let (a, b) = (desk.feed("a"), desk.feed("b"));
+        let title = "Bridge opened in Holm";
+        desk.poll(a, &[Entry::new("1", title, &story(1, 120)).guid(Some(guid))]);
+        let stub = Entry::new("2", title, &story(2, 14)).guid(Some(guid));
+        let found = desk.poll(b, &[stub]).duplicates_by_reason;
+        assert_eq!(found.get("same_guid").copied().unwrap_or_default(), expected, "{guid}");
+    }
+}
+
+#[test]
 fn a_page_that_is_used_again_tells_another_story() {
     for (first, second, hours, expected) in [
         ("Weather forecast", "Weather forecast", 1, 0),
