@@ -342,7 +342,7 @@ impl Engine {
 }
 
 fn side<'a>(arrival: &'a Arrival, body: &'a str) -> Side<'a> {
-    Side::new(Text { title: &arrival.title, body }, arrival.feed, arrival.at)
+    Side::new(Text { title: &arrival.title, body }, arrival.feed, arrival.at).out_of(&arrival.body)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ pub struct Side<'a> {
     pub feed: FeedId,
     /// Published, or first seen where that is unknown.
     pub at: Timestamp,
+    stripped: usize,
     title: OnceCell<Vec<Token>>,
     body: OnceCell<Vec<Token>>,
     /// Hashes of the body's tokens, sorted.
@@ -45,7 +46,13 @@ impl<'a> Side<'a> {
     /// Prepares a text for comparison.
     pub fn new(text: Text<'a>, feed: FeedId, at: Timestamp) -> Self {
         let (title, body, vocabulary) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self { text, feed, at, title, body, vocabulary }
+        Self { text, feed, at, stripped: 0, title, body, vocabulary }
+    }
+
+    /// Notes how long the body was before its feed's furniture was taken off.
+    #[must_use]
+    pub fn out_of(self, whole: &str) -> Self {
+        Self { stripped: whole.len().saturating_sub(self.text.body.len()), ..self }
     }
 
     /// The text's signature, without tokenising it again.
@@ -166,6 +173,8 @@ pub struct Evidence {
     /// The copied share that it demanded; none where it demanded nothing that could be copied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needed: Option<f64>,
+    /// Bytes of its feed's furniture that were taken off the shorter and the longer body before.
+    pub stripped: [usize; 2],
     /// Tokens of the shorter and the longer body.
     pub tokens: [u32; 2],
     /// Share of the shorter body that stands in the longer one, and the other way round.
@@ -262,6 +271,7 @@ fn evidence(
     Evidence {
         test: Test::Neither,
         needed: None,
+        stripped: [short.stripped, long.stripped],
         tokens: [short.tokens(), long.tokens()],
         copied: [
             share(alignment.short_covered, short.body().len()),

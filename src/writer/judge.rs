@@ -110,7 +110,8 @@ pub(super) fn judge(
     let mut judging = Judging {
         feed,
         arrival,
-        side: Side::new(Text { title: &article.title, body: &body }, feed.id, at),
+        side: Side::new(Text { title: &article.title, body: &body }, feed.id, at)
+            .out_of(&article.body),
         options,
         since: now.plus_seconds(-options.dedup.window_seconds),
         seen: HashSet::new(),

@@ -553,7 +553,7 @@ fn compare(
     let body = strip(&arrival.article.body, &furniture);
     let text = Text { title: &arrival.article.title, body: &body };
     let at = instant(arrival.article.published_at, copy.first_seen_at);
-    let side = Side::new(text, copy.feed_id, at);
+    let side = Side::new(text, copy.feed_id, at).out_of(&arrival.article.body);
     let furniture = state.furniture(other.feed_id)?;
     Ok(with_side(other, &furniture, |other| verify(&side, other, &options.dedup)))
 }

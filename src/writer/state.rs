@@ -230,5 +230,6 @@ pub(super) fn with_side<T>(
 ) -> T {
     let body = strip(&stored.body, furniture);
     let at = instant(stored.published_at, stored.first_seen_at);
-    compare(&Side::new(Text { title: &stored.title, body: &body }, stored.feed_id, at))
+    let text = Text { title: &stored.title, body: &body };
+    compare(&Side::new(text, stored.feed_id, at).out_of(&stored.body))
 }

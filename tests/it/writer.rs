@@ -842,6 +842,12 @@ fn what_a_feed_repeats_is_learned_from_kept_articles() {
     assert_eq!(desk.block_on(desk.writer().known(a)).unwrap().furniture.len(), 1);
     desk.poll(b, &[Entry::new("c0", "Other", &with_footer(0))]);
     assert_eq!(desk.value("SELECT count(*) FROM furniture WHERE feed_id = 2"), "0");
+    // What was taken off before the two were compared is told: off the article, the shorter one then.
+    let stripped = desk.rows(
+        "SELECT evidence ->> '$.matched.evidence.stripped[0]' > 40,
+                evidence ->> '$.matched.evidence.stripped[1]' FROM duplicates",
+    );
+    assert_eq!(stripped, ["1|0"]);
 }
 
 #[test]
