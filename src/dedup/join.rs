@@ -6,8 +6,7 @@
 
 use super::{
     Test, Thresholds, Verification,
-    tokens::{Token, tokens},
-    verify::MAX_HEADLINE,
+    tokens::{Token, headline_tokens},
 };
 
 /// What a text that joins an article rests on.
@@ -48,11 +47,7 @@ impl Basis {
 }
 
 fn headlines_agree(titles: [&str; 2], limits: &Thresholds) -> bool {
-    let [one, other] = titles.map(|title| {
-        let mut title = tokens(title);
-        title.truncate(MAX_HEADLINE);
-        title
-    });
+    let [one, other] = titles.map(headline_tokens);
     let share = |of: &[Token], among: &[Token]| {
         let same = of.iter().filter(|token| among.iter().any(|other| other.hash == token.hash));
         same.count() as f64 / of.len().max(1) as f64

@@ -6,7 +6,7 @@
 
 use simhash::simhash_stream;
 
-use super::tokens::{Token, tokenize};
+use super::tokens::{Token, headline_tokens, tokens};
 use crate::model::Fingerprint;
 
 /// Tokens in a passage.
@@ -44,10 +44,7 @@ pub struct Signature {
 impl Signature {
     /// Computes the signature of a text.
     pub fn of(text: &Text<'_>) -> Self {
-        let (mut title, mut body) = (Vec::new(), Vec::with_capacity(text.body.len() / 5));
-        tokenize(text.title, &mut title);
-        tokenize(text.body, &mut body);
-        Self::of_tokens(&title, &body)
+        Self::of_tokens(&headline_tokens(text.title), &tokens(text.body))
     }
 
     pub(super) fn of_tokens(title: &[Token], body: &[Token]) -> Self {

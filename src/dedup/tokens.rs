@@ -75,6 +75,16 @@ pub fn tokenize(text: &str, into: &mut Vec<Token>) {
     open.close(bytes.len(), into);
 }
 
+/// Tokens of a headline that are compared: what is longer is none, and comparing two costs the square of their number.
+const MAX_HEADLINE: usize = 100;
+
+/// The tokens of a headline.
+pub fn headline_tokens(title: &str) -> Vec<Token> {
+    let mut into = tokens(title);
+    into.truncate(MAX_HEADLINE);
+    into
+}
+
 /// The tokens of a text.
 pub fn tokens(text: &str) -> Vec<Token> {
     let mut into = Vec::with_capacity(text.len() / 5);

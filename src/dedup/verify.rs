@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{
     Options, Thresholds,
     signature::{Signature, Text},
-    tokens::{Kind, Token, tokens},
+    tokens::{Kind, Token, headline_tokens, tokens},
 };
 use crate::model::{FeedId, Timestamp};
 
@@ -35,9 +35,6 @@ pub struct Side<'a> {
     /// Hashes of the body's tokens, sorted.
     vocabulary: OnceCell<Vec<u32>>,
 }
-
-/// Tokens of a headline that are compared: what is longer is none, and comparing two costs the square of their number.
-pub const MAX_HEADLINE: usize = 100;
 
 /// Bodies of so many tokens are searched from end to end for each word; of longer ones a list is sorted once.
 const MAX_SCANNED: usize = 4_000;
@@ -66,12 +63,7 @@ impl<'a> Side<'a> {
     }
 
     fn title(&self) -> &[Token] {
-        let bounded = || {
-            let mut title = tokens(self.text.title);
-            title.truncate(MAX_HEADLINE);
-            title
-        };
-        self.title.get_or_init(bounded)
+        self.title.get_or_init(|| headline_tokens(self.text.title))
     }
 
     fn body(&self) -> &[Token] {

@@ -127,6 +127,7 @@ pub(super) fn judge(
     let mut evidence = json!({ "compared": judging.compared });
     if !judging.refused.is_empty() {
         evidence["refused"] = Value::Array(judging.refused);
+        evidence["thresholds"] = json!(options.dedup.thresholds);
     }
     Ok(Verdict::Kept { evidence })
 }
