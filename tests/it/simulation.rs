@@ -38,6 +38,8 @@ struct Feed {
     last_start: Option<u64>,
     waits_at_most: i64,
     polls: u64,
+    /// From when its start is granted to the end of its poll: it waits for its host, or is asked.
+    is_claimed: bool,
 }
 
 /// One run of the month.
@@ -114,18 +116,16 @@ impl World {
             }
             self.end_polls();
             let wall = self.wall().unix_seconds();
-            while let Some(Reverse((at, index))) =
+            while let Some(Reverse((_, index))) =
                 self.due.peek().copied().filter(|Reverse((at, _))| *at <= wall)
             {
                 self.due.pop();
-                // An entry of before the clock was set back is void.
-                if self.feeds[index].next_at.unix_seconds() == at {
-                    self.backlog.push_back(index);
-                }
+                self.backlog.push_back(index);
             }
             let room = CONCURRENCY.saturating_sub(self.running.len() + self.queue.len());
             for _ in 0..bucket.take(self.backlog.len().min(room), self.instant()) {
                 let index = self.backlog.pop_front().unwrap();
+                self.feeds[index].is_claimed = true;
                 self.queue.push(&self.feeds[index].host.clone(), index);
             }
             while let Next::Start(index, slot) = self.queue.next(&self.hosts, self.instant()) {
@@ -192,6 +192,7 @@ impl World {
     fn end(&mut self, index: usize) {
         let now = self.wall();
         let feed = &mut self.feeds[index];
+        feed.is_claimed = false;
         let dice = random(self.seed ^ 0xe4d, index as u64, feed.polls) % 1_000;
         let hints = PollHints::default();
         let times: Vec<Timestamp> = (0..10).map(|n| now.plus_seconds(-feed.gap * n)).collect();
@@ -227,18 +228,20 @@ impl World {
     fn set_clock_back(&mut self, seconds: i64) {
         self.wall_offset -= seconds;
         let now = self.wall();
-        for (index, feed) in self.feeds.iter_mut().enumerate() {
-            let Some(last) = feed.state.last_poll_at else { continue };
-            if let Some(until) = feed.state.retry_after_until {
-                feed.state.retry_after_until = reanchored(until, Some(last), now).or(Some(until));
-            }
-            // What is in flight gets its plan when it ends.
-            let in_flight = self.slots.contains_key(&index);
-            if let Some(at) = reanchored(feed.next_at, Some(last), now).filter(|_| !in_flight) {
+        // What waits for nothing but a start is looked for anew; what is claimed gets its plan when its poll ends.
+        self.backlog.clear();
+        self.due.clear();
+        for (index, feed) in self.feeds.iter_mut().enumerate().filter(|(_, feed)| !feed.is_claimed)
+        {
+            let last = feed.state.last_poll_at;
+            let order = feed.state.retry_after_until;
+            feed.state.retry_after_until =
+                order.map(|until| reanchored(until, last, now).unwrap_or(until));
+            if let Some(at) = reanchored(feed.next_at, last, now) {
                 feed.next_at = at;
                 feed.waits_at_most *= 2;
-                self.due.push(Reverse((at.unix_seconds(), index)));
             }
+            self.due.push(Reverse((feed.next_at.unix_seconds(), index)));
         }
     }
 
@@ -282,6 +285,7 @@ fn feed(seed: u64, index: usize, interval: Interval) -> Feed {
         last_start: None,
         waits_at_most: 0,
         polls: 0,
+        is_claimed: false,
     }
 }
 
