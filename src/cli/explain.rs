@@ -75,7 +75,7 @@ fn kept(article: &FullArticle) -> String {
     for comparison in list(&article.evidence, "refused") {
         text.push_str(&refused(comparison));
     }
-    let rest = without(&article.evidence, &["refused", "compared"]);
+    let rest = without(&article.evidence, &["refused", "compared", "passed_over"]);
     if rest.as_object().is_some_and(|rest| !rest.is_empty()) {
         let _ = write!(text, "\n{}", tree(&rest, 2));
     }
@@ -102,14 +102,22 @@ fn because(evidence: &Value) -> String {
             evidence["left"]
         );
     }
-    match evidence["compared"].as_u64() {
-        None => "see below".to_owned(),
-        Some(0) => "nothing like it was there".to_owned(),
-        Some(count) => {
-            let texts = counted(u32::try_from(count).unwrap_or(u32::MAX), "text", "texts");
-            format!("compared with {texts}, a copy of none")
+    let count = |key: &str| {
+        let count = evidence[key].as_u64().map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        count.filter(|count| *count > 0)
+    };
+    let passed_over = count("passed_over").map_or(String::new(), |count| {
+        let texts = counted(count, "much longer or shorter text", "much longer or shorter texts");
+        format!("; {texts} under another headline passed over")
+    });
+    let compared = match (evidence["compared"].is_null(), count("compared")) {
+        (true, _) => "see below".to_owned(),
+        (_, None) => "nothing like it was there".to_owned(),
+        (_, Some(count)) => {
+            format!("compared with {}, a copy of none", counted(count, "text", "texts"))
         }
-    }
+    };
+    compared + &passed_over
 }
 
 fn folded(copy: &FullDuplicate, article: &FullArticle) -> String {
@@ -140,7 +148,7 @@ fn folded(copy: &FullDuplicate, article: &FullArticle) -> String {
     for comparison in list(&copy.evidence, "refused") {
         text.push_str(&refused(comparison));
     }
-    let rest = without(&copy.evidence, &["matched", "kept", "refused", "compared"]);
+    let rest = without(&copy.evidence, &["matched", "kept", "refused", "compared", "passed_over"]);
     let _ = write!(text, "\n{}", tree(&rest, 0));
     for cut in copy.cuts.as_array().map(Vec::as_slice).unwrap_or_default() {
         let word = |key: &str| printable(cut[key].as_str().unwrap_or_default());
@@ -218,6 +226,10 @@ mod tests {
             (json!({"compared": 0}), "nothing like it was there"),
             (json!({"compared": 1}), "compared with 1 text, a copy of none"),
             (json!({"compared": 12, "refused": []}), "compared with 12 texts, a copy of none"),
+            (
+                json!({"compared": 0, "passed_over": 2}),
+                "nothing like it was there; 2 much longer or shorter texts under another headline passed over",
+            ),
         ] {
             assert_eq!(because(&evidence), said);
         }

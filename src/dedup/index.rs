@@ -56,6 +56,10 @@ pub enum Via {
 pub struct Candidate {
     /// Which.
     pub text: TextId,
+    /// Whose.
+    pub feed: FeedId,
+    /// Tokens of its body when it came.
+    pub tokens: u32,
     /// Between the fingerprints; `None` if one text is too short for one.
     pub distance: Option<u32>,
     /// Passages that both have.
@@ -71,7 +75,9 @@ struct Row {
     first_seen: Timestamp,
     fingerprint: Fingerprint,
     headline: u64,
-    passages: u32,
+    tokens: u32,
+    /// At most [`MAX_PASSAGES`](super::signature::MAX_PASSAGES).
+    passages: u16,
     is_live: bool,
 }
 
@@ -150,7 +156,8 @@ impl Index {
             first_seen,
             fingerprint: signature.fingerprint,
             headline: signature.headline,
-            passages: signature.passages.len() as u32,
+            tokens: signature.tokens,
+            passages: signature.passages.len() as u16,
             is_live: true,
         });
         let first_slot = self.first_slot;
@@ -309,7 +316,7 @@ impl Index {
 
 /// Two passages and [`MIN_SHARED`] of the smaller set; of a set of few, one.
 fn is_enough(shared: u32, row: &Row, signature: &Signature) -> bool {
-    let smaller = row.passages.min(signature.passages.len() as u32);
+    let smaller = u32::from(row.passages).min(signature.passages.len() as u32);
     (shared >= 2 || smaller < 8) && shared as f32 >= MIN_SHARED * smaller as f32
 }
 
@@ -317,11 +324,18 @@ fn is_enough(shared: u32, row: &Row, signature: &Signature) -> bool {
 fn rank(row: &Row, via: Via, shared: u32, signature: &Signature) -> (f32, Candidate) {
     let has_distance = row.fingerprint.0 != 0 && signature.fingerprint.0 != 0;
     let distance = has_distance.then(|| row.fingerprint.distance(signature.fingerprint));
-    let smaller = row.passages.min(signature.passages.len() as u32).max(1);
+    let smaller = u32::from(row.passages).min(signature.passages.len() as u32).max(1);
     let by_passages = shared as f32 / smaller as f32;
     let by_distance = 1.0 - distance.unwrap_or(64) as f32 / 16.0;
     let headline = if row.headline == signature.headline { 0.25 } else { 0.0 };
-    let candidate = Candidate { text: row.text, distance, shared_passages: shared, via };
+    let candidate = Candidate {
+        text: row.text,
+        feed: row.feed,
+        tokens: row.tokens,
+        distance,
+        shared_passages: shared,
+        via,
+    };
     (by_passages.max(by_distance).max(0.0) + headline, candidate)
 }
 

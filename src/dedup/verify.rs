@@ -34,16 +34,21 @@ pub struct Side<'a> {
     body: OnceCell<Vec<Token>>,
     /// Hashes of the body's tokens, sorted.
     vocabulary: OnceCell<Vec<u32>>,
+    /// The lower bits of those hashes, each of which is set: most words that are not there are seen by it.
+    sieve: OnceCell<Box<[u64; SIEVE]>>,
 }
 
 /// Bodies of so many tokens are searched from end to end for each word; of longer ones a list is sorted once.
 const MAX_SCANNED: usize = 4_000;
+/// Words of 64 bits in a sieve.
+const SIEVE: usize = 64;
 
 impl<'a> Side<'a> {
     /// Prepares a text for comparison.
     pub fn new(text: Text<'a>, feed: FeedId, at: Timestamp) -> Self {
-        let (title, body, vocabulary) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self { text, feed, at, stripped: 0, title, body, vocabulary }
+        let (title, body) = (OnceCell::new(), OnceCell::new());
+        let (vocabulary, sieve) = (OnceCell::new(), OnceCell::new());
+        Self { text, feed, at, stripped: 0, title, body, vocabulary, sieve }
     }
 
     /// Notes how long the body was before its feed's furniture was taken off.
@@ -75,6 +80,18 @@ impl<'a> Side<'a> {
     }
 
     fn body_has(&self, token: &Token) -> bool {
+        let place = |hash: u32| (hash as usize / 64 % SIEVE, 1 << (hash % 64));
+        let sieve = self.sieve.get_or_init(|| {
+            let mut sieve = Box::new([0; SIEVE]);
+            for (word, bit) in self.body().iter().map(|token| place(token.hash)) {
+                sieve[word] |= bit;
+            }
+            sieve
+        });
+        let (word, bit) = place(token.hash);
+        if sieve[word] & bit == 0 {
+            return false;
+        }
         if self.body().len() <= MAX_SCANNED {
             return self.body().iter().any(|other| other.hash == token.hash);
         }
@@ -241,6 +258,24 @@ pub fn verify(article: &Side<'_>, other: &Side<'_>, options: &Options) -> Verifi
     }
 }
 
+/// Whether texts of so many tokens can be largely one: the longer has at most all of the shorter. Where they cannot,
+/// neither is a copy unless the shorter [`tells`] the longer one's headline.
+pub fn can_be_largely_one(tokens: [u32; 2], limits: &Thresholds) -> bool {
+    let [one, other] = tokens.map(f64::from);
+    both_ways([1.0, rounded(one.min(other) / one.max(other).max(1.0))]) >= limits.largely
+}
+
+/// Whether a text tells so much of the headline of a much longer one as each of its copies does.
+pub fn tells(shorter: &Side<'_>, headline_of_longer: &str, limits: &Thresholds) -> bool {
+    headline_within(&headline_tokens(headline_of_longer), shorter) >= limits.most
+}
+
+/// Share of a headline that stands anywhere in a text.
+fn headline_within(headline: &[Token], text: &Side<'_>) -> f64 {
+    let within = headline.iter().filter(|token| text.has(token)).count();
+    rounded(within as f64 / headline.len().max(1) as f64)
+}
+
 /// Which side is laid beside the other: the shorter one; of equals, one and the same whoever came first.
 fn precedes(one: &Side<'_>, other: &Side<'_>) -> bool {
     let key = |side: &Side<'_>| (side.body().len(), side.title().len());
@@ -272,10 +307,7 @@ fn evidence(
         longest_run: alignment.blocks.iter().map(|block| block.length).max().unwrap_or(0),
         headline: rounded(headline_agreement(short.title(), long.title())),
         is_same_headline: same_words(short.title(), long.title()),
-        headline_within: share(
-            long.title().iter().filter(|token| short.has(token)).count() as u32,
-            long.title().len(),
-        ),
+        headline_within: headline_within(long.title(), short),
         opening: [rounded(short_opening), rounded(long_opening)],
         facts: [facts.agreed, facts.changed],
         changed: changed_share(facts),
@@ -355,7 +387,7 @@ fn decide(seen: &Evidence, limits: &Thresholds) -> (Test, Option<f64>, bool) {
             return (Test::Neither, None, false);
         }
         (false, false) => {
-            let is_met = both_ways(seen) >= limits.largely;
+            let is_met = both_ways(seen.copied) >= limits.largely;
             return (Test::Neither, Some(limits.largely), is_met);
         }
         (has_headline, _) => {
@@ -367,8 +399,7 @@ fn decide(seen: &Evidence, limits: &Thresholds) -> (Test, Option<f64>, bool) {
 }
 
 /// Dice's coefficient of the two texts: twice what is common for all that there is.
-fn both_ways(seen: &Evidence) -> f64 {
-    let [of_shorter, of_longer] = seen.copied;
+fn both_ways([of_shorter, of_longer]: [f64; 2]) -> f64 {
     if of_shorter > 0.0 { 2.0 * of_shorter * of_longer / (of_shorter + of_longer) } else { 0.0 }
 }
 
@@ -398,7 +429,7 @@ fn is_little(seen: &Evidence, limits: &Thresholds) -> bool {
 
 /// Whether the longer text is about what the shorter is about.
 fn is_about(seen: &Evidence, limits: &Thresholds) -> bool {
-    seen.headline_within >= limits.most || both_ways(seen) >= limits.largely
+    seen.headline_within >= limits.most || both_ways(seen.copied) >= limits.largely
 }
 
 /// Under one headline it is enough between feeds that one text begins with what the other has, wherever: the rest is a

@@ -398,6 +398,16 @@ impl Database {
         self.earlier_text_where("r.text_id = ?1", [text.0])
     }
 
+    /// The headline of a text, without reading its body. `None` as for [`Database::text`].
+    pub(crate) fn headline(&self, text: TextId) -> Result<Option<String>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT title FROM articles WHERE text_id = ?1
+             UNION ALL SELECT title FROM duplicates WHERE text_id = ?1
+             UNION ALL SELECT title FROM revisions WHERE text_id = ?1 LIMIT 1",
+        )?;
+        Ok(statement.query_row([text], |row| row.get(0)).optional()?)
+    }
+
     /// One article's text.
     pub(crate) fn article_text(&self, id: ArticleId) -> Result<Option<StoredText>, Error> {
         self.text_where("id, NULL, NULL", "articles WHERE id = ?1", [id.0])

@@ -16,10 +16,11 @@ use super::{
 };
 use crate::{
     dedup::{
-        self, Prefer, Query, Scope, Side, Text, Verification,
+        self, Candidate, Prefer, Query, Scope, Side, Text, Verification,
         index::MAX_CANDIDATES,
         join::{Basis, is_fuller, joins, may_stand_for},
         verify,
+        verify::{can_be_largely_one, tells},
     },
     digest::Arrival,
     model::{Article, DuplicateId, FeedId, Timestamp},
@@ -75,7 +76,19 @@ struct Judging<'a> {
     since: Timestamp,
     seen: HashSet<(i64, Option<DuplicateId>, Option<u32>)>,
     compared: u32,
+    /// Candidates that no test could have made a copy of this text.
+    passed_over: u32,
     refused: Vec<Value>,
+}
+
+/// What the index proposed, read as far as it is worth.
+enum Proposed {
+    /// Nobody's any more: removed, or replaced by another process.
+    Gone,
+    /// Much longer or shorter, under a headline that the shorter of the two does not tell.
+    PassedOver,
+    /// To be compared.
+    Text(Box<StoredText>),
 }
 
 /// What speaks for comparing two texts.
@@ -116,6 +129,7 @@ pub(super) fn judge(
         since: now.plus_seconds(-options.dedup.window_seconds),
         seen: HashSet::new(),
         compared: 0,
+        passed_over: 0,
         refused: Vec::new(),
     };
     if let Some(fold) = judging.by_keys(state)? {
@@ -124,7 +138,7 @@ pub(super) fn judge(
     if let Some(fold) = judging.by_index(state, now)? {
         return Ok(Verdict::Folded(Box::new(fold)));
     }
-    let mut evidence = json!({ "compared": judging.compared });
+    let mut evidence = judging.counts();
     if !judging.refused.is_empty() {
         evidence["refused"] = Value::Array(judging.refused);
         evidence["thresholds"] = json!(options.dedup.thresholds);
@@ -183,22 +197,66 @@ impl Judging<'_> {
         let candidates = state.index(now)?.candidates(&self.arrival.signature, &query);
         let mut read = 0;
         for candidate in candidates {
-            // Nobody's any more: removed, or replaced by another process.
-            let Some(text) = state.db.text(candidate.text)? else { continue };
-            read += 1;
-            let lead = Lead {
-                via: serde_json::to_value(candidate.via).unwrap_or_default(),
-                distance: candidate.distance,
-                key: None,
+            let text = match self.read(state, &candidate)? {
+                Proposed::Gone => continue,
+                Proposed::PassedOver => None,
+                Proposed::Text(text) => Some(text),
             };
-            if let Some(fold) = self.compare(state, text, &lead)? {
-                return Ok(Some(fold));
+            read += 1;
+            if let Some(text) = text {
+                let lead = Lead {
+                    via: serde_json::to_value(candidate.via).unwrap_or_default(),
+                    distance: candidate.distance,
+                    key: None,
+                };
+                if let Some(fold) = self.compare(state, *text, &lead)? {
+                    return Ok(Some(fold));
+                }
+            } else {
+                self.passed_over += 1;
             }
             if read == MAX_CANDIDATES {
                 break;
             }
         }
         Ok(None)
+    }
+
+    fn read(&self, state: &mut State, candidate: &Candidate) -> Result<Proposed, Error> {
+        let limits = &self.options.dedup.thresholds;
+        let tokens = self.side.tokens();
+        let needs_headline = !can_be_largely_one([tokens, candidate.tokens], limits);
+        // A longer text that furniture was taken off since may be much longer no more.
+        if needs_headline
+            && tokens < candidate.tokens
+            && state.furniture(candidate.feed)?.is_empty()
+        {
+            match state.db.headline(candidate.text)? {
+                None => return Ok(Proposed::Gone),
+                Some(headline) if !tells(&self.side, &headline, limits) => {
+                    return Ok(Proposed::PassedOver);
+                }
+                Some(_) => {}
+            }
+        }
+        let Some(text) = state.db.text(candidate.text)? else { return Ok(Proposed::Gone) };
+        if needs_headline && tokens > candidate.tokens {
+            let furniture = state.furniture(text.feed_id)?;
+            let title = &self.article().title;
+            if !with_side(&text, &furniture, |other| tells(other, title, limits)) {
+                return Ok(Proposed::PassedOver);
+            }
+        }
+        Ok(Proposed::Text(Box::new(text)))
+    }
+
+    /// How many texts were looked at.
+    fn counts(&self) -> Value {
+        let mut counts = json!({ "compared": self.compared });
+        if self.passed_over > 0 {
+            counts["passed_over"] = self.passed_over.into();
+        }
+        counts
     }
 
     /// Zero stands for a text that is too short to have a fingerprint.
@@ -324,11 +382,9 @@ impl Judging<'_> {
         } else {
             verification.evidence.headline
         };
-        let mut evidence = json!({
-            "matched": comparison(text, lead, verification),
-            "thresholds": self.options.dedup.thresholds,
-            "compared": self.compared,
-        });
+        let mut evidence = self.counts();
+        evidence["matched"] = comparison(text, lead, verification);
+        evidence["thresholds"] = json!(self.options.dedup.thresholds);
         if !text.is_kept() {
             evidence["kept"] = of_kept(&kept, &against_kept);
         }

@@ -1,5 +1,7 @@
 //! Pairs that the rule has to tell apart, or to recognise: one for each of its clauses.
 
+use proptest::prelude::*;
+
 use super::*;
 
 const NOTES: &str = "Harbour Talk is made by Lena Strand and Ole Varn in the old pilot house. Write to us, send \
@@ -218,4 +220,27 @@ fn a_word_of_a_book_s_length_is_not_compared_letter_by_letter() {
     let body = |word: &str| burglary(word, word, word);
     let bodies = [body(&words[0]), body(&words[1])];
     assert_copies((1, 0.0, title, &bodies[0]), (1, 1.0, title, &bodies[1]));
+}
+
+proptest! {
+    /// Headlines and bodies out of few words, so that they have much in common.
+    #[test]
+    fn no_copy_is_passed_over(
+        titles in [prop::collection::vec(0_u8..6, 0..6), prop::collection::vec(0_u8..6, 0..6)],
+        words in prop::collection::vec(0_u8..30, 0..120),
+        from in 0_usize..60,
+        length in 0_usize..120,
+        feeds in [1_i64..3, 1..3],
+    ) {
+        let text = |words: &[u8]| words.iter().map(|word| format!("word{word} ")).collect::<String>();
+        let part = &words[from.min(words.len())..(from + length).min(words.len())];
+        let (whole, part) = (text(&words), text(part));
+        let headlines = titles.map(|title| text(&title));
+        let [long, short] = [(&headlines[0], &whole, feeds[0]), (&headlines[1], &part, feeds[1])]
+            .map(|(title, body, feed)| side((feed, 0.0, title, body)));
+        let limits = &Options::default().thresholds;
+        let is_passed_over = !can_be_largely_one([short.tokens(), long.tokens()], limits)
+            && !tells(&short, &headlines[0], limits);
+        prop_assert!(!(is_passed_over && verify(&long, &short, &Options::default()).is_duplicate));
+    }
 }
