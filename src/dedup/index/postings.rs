@@ -54,6 +54,19 @@ impl Postings {
         segment.places_of(mixed).map(|place| segment.places[place].1).filter(|slot| *slot != GONE)
     }
 
+    /// Slots under each of many hashes. The first place of each is read before any is followed, so that the misses of the
+    /// cache overlap.
+    pub(super) fn under_each<'a>(&'a self, hashes: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
+        let first = |hash: &u32| {
+            let mixed = mix(*hash);
+            let segment = &self.segments[segment_of(mixed)];
+            segment.places.get(segment.home(mixed)).is_some_and(|(_, slot)| *slot != FREE)
+        };
+        let is_any: Vec<bool> = hashes.iter().map(first).collect();
+        let held = hashes.iter().zip(is_any).filter(|(_, is_any)| *is_any);
+        held.flat_map(|(hash, _)| self.under(*hash))
+    }
+
     /// Takes a slot out from under a hash.
     pub(super) fn remove(&mut self, hash: u32, slot: u32) {
         let mixed = mix(hash);
@@ -78,23 +91,25 @@ impl Postings {
 
 impl Segment {
     /// Takes the place of one of its hash that is gone, or of the oldest of too many, or the first free one from where the
-    /// hash points.
+    /// hash points. There is one: at most five of six are taken.
     fn insert(&mut self, posting: Posting) {
-        let (mut count, mut oldest, mut gone) = (0, None, None);
-        for place in self.places_of(posting.0) {
-            if self.places[place].1 == GONE {
-                gone = Some(place);
-                continue;
+        let (mut count, mut oldest, mut gone) = (0, (u32::MAX, 0), None);
+        let mut place = self.home(posting.0);
+        loop {
+            match self.places[place] {
+                (_, FREE) => break,
+                (hash, _) if hash != posting.0 => {}
+                (_, GONE) => gone = Some(place),
+                (_, slot) => {
+                    count += 1;
+                    oldest = oldest.min((slot, place));
+                }
             }
-            count += 1;
-            if oldest.is_none_or(|oldest: usize| self.places[place].1 < self.places[oldest].1) {
-                oldest = Some(place);
-            }
+            place = self.after(place);
         }
-        let used = oldest.filter(|_| count >= MAX_UNDER_ONE).or(gone);
+        let used = if count >= MAX_UNDER_ONE { Some(oldest.1) } else { gone };
         self.taken += usize::from(used.is_none());
-        let place = used.unwrap_or_else(|| self.free_place(posting.0));
-        self.places[place] = posting;
+        self.places[used.unwrap_or(place)] = posting;
     }
 
     /// Where postings of one hash lie.
@@ -113,15 +128,6 @@ impl Segment {
                 }
             }
         })
-    }
-
-    /// The first free place from where a hash points. There is one: at most five of six are taken.
-    fn free_place(&self, mixed: u32) -> usize {
-        let mut place = self.home(mixed);
-        while self.places[place].1 != FREE {
-            place = self.after(place);
-        }
-        place
     }
 
     /// Where a hash points.
