@@ -110,6 +110,17 @@ fn summary_beside(body: &str, summary: String) -> Option<String> {
     (!opening.is_empty() && !body.starts_with(opening)).then_some(summary)
 }
 
+/// Whether a character of ASCII makes words, and whether it stands inside of them.
+const ASCII_IN_WORDS: [[bool; 2]; 128] = {
+    let mut table = [[false; 2]; 128];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = [byte.is_ascii_alphanumeric(), matches!(byte, b'\'' | b'-')];
+        byte += 1;
+    }
+    table
+};
+
 /// Words; in scripts without spaces, characters.
 pub(super) fn word_count(body: &str) -> u32 {
     let mut count = 0;
@@ -118,9 +129,10 @@ pub(super) fn word_count(body: &str) -> u32 {
     let mut at = 0;
     while at < bytes.len() {
         if bytes[at].is_ascii() {
-            let is_word =
-                bytes[at].is_ascii_alphanumeric() || (in_word && matches!(bytes[at], b'\'' | b'-'));
-            count += u32::from(is_word && !in_word);
+            // Without a branch: where words end cannot be foretold.
+            let [is_letter, is_joint] = ASCII_IN_WORDS[bytes[at] as usize];
+            let is_word = is_letter | (in_word & is_joint);
+            count += u32::from(is_word & !in_word);
             in_word = is_word;
             at += 1;
             continue;

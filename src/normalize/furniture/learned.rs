@@ -26,7 +26,7 @@ pub fn units(body: &str) -> impl Iterator<Item = u64> {
 /// The units of one line: the line itself, then its sentences where there are two or more.
 fn units_of_line(line: &str) -> impl Iterator<Item = u64> {
     let line = line.trim();
-    let several = sentences(line).nth(1).is_some();
+    let several = sentence_end(line) < line.len();
     let parts = several.then(|| sentences(line).filter_map(unit)).into_iter().flatten();
     unit(line).into_iter().chain(parts)
 }
@@ -65,11 +65,22 @@ struct Mark {
     end: usize,
 }
 
+/// First bytes of the characters that may end a sentence.
+const MAY_BEGIN_MARK: [bool; 256] = {
+    let mut table = [false; 256];
+    let first = *b".!?\xd6\xd8\xdb\xe0\xe1\xe2\xe3\xef";
+    let mut at = 0;
+    while at < first.len() {
+        table[first[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
 fn next_mark(text: &str, from: usize) -> Option<Mark> {
-    let bytes = text.as_bytes();
     let mut at = from;
     loop {
-        at += bytes[at..].iter().position(|b| !b.is_ascii() || matches!(b, b'.' | b'!' | b'?'))?;
+        at += text.as_bytes()[at..].iter().position(|byte| MAY_BEGIN_MARK[*byte as usize])?;
         let character = text[at..].chars().next()?;
         at += character.len_utf8();
         if matches!(
