@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::task::JoinSet;
 use tracing::Instrument;
 
 pub use self::{
@@ -39,6 +39,7 @@ use crate::{
         polls::NextPoll,
         retention::Retention,
     },
+    workers::Workers,
     writer::{self, OwnedClaim, PollReport},
 };
 
@@ -106,7 +107,7 @@ impl Service {
         let cx = Context {
             fetcher: Fetcher::new(config.fetch_options()),
             writer,
-            workers: Arc::new(Semaphore::new(cores)),
+            workers: Workers::new(cores)?,
             clock: now,
         };
         let service = Self {
