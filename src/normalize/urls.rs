@@ -167,6 +167,11 @@ mod tests {
             ("https://a.example/one?utm_source=rss&id=7", "https://a.example/one?id=7"),
             ("https://a.example/?p=12&UTM_Campaign=x&page=2", "https://a.example/?p=12&page=2"),
             ("https://a.example/one?a=1&amp;utm_source=rss", "https://a.example/one?a=1"),
+            ("https://a.example/one?CMP=share_btn_tw&id=7", "https://a.example/one?id=7"),
+            (
+                "https://a.example/one?ito=1490&sref=rss&srnd=x&itid=lk_1&intcmp=y",
+                "https://a.example/one",
+            ),
             ("https://a.example/one#xtor=RSS-1", "https://a.example/one"),
             ("https://a.example/one#utm_source=rss&utm_medium=x", "https://a.example/one"),
             ("https://a.example/one#:~:text=word", "https://a.example/one"),
