@@ -20,10 +20,12 @@ pub const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 
 /// The schema version of the file; 0 for an empty one.
 pub(super) fn recognise(connection: &Connection, path: &Path) -> Result<i64, Error> {
-    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let read = || -> rusqlite::Result<(i64, i64, i64)> {
+        // At one moment: another process may be making the database.
+        let moment = connection.unchecked_transaction()?;
+        let pragma = |name: &str| moment.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let tables =
-            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+            moment.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         Ok((pragma("application_id")?, pragma("user_version")?, tables))
     };
     let (application_id, version, tables) =
