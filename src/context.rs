@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::{
     digest,
     fetch::{FetchOptions, Fetcher},
     model::Timestamp,
     schedule,
-    workers::Workers,
     writer::{self, Writer},
 };
 
@@ -18,8 +19,8 @@ pub struct Context {
     pub fetcher: Fetcher,
     /// Judges and writes.
     pub writer: Writer,
-    /// Read documents and pages.
-    pub workers: Workers,
+    /// Documents digested at once: as many as there are cores.
+    pub workers: Arc<Semaphore>,
     /// Tells the time.
     pub clock: fn() -> Timestamp,
 }

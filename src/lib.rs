@@ -30,8 +30,6 @@ pub mod writer;
 
 pub mod schedule;
 
-pub mod workers;
-
 pub mod context;
 
 pub mod pages;

@@ -128,7 +128,8 @@ async fn page(
     let names = (listing.title.clone(), listing.site_url.clone(), listing.language.clone());
     let (settings, title, furniture) =
         (Arc::clone(settings), title.to_owned(), known.furniture.clone());
-    let work = cx.workers.run(move || {
+    let _place = cx.workers.acquire().await;
+    let work = tokio::task::spawn_blocking(move || {
         let context = FeedContext {
             title: names.0.as_deref(),
             site_url: names.1.as_deref(),

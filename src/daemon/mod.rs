@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::task::JoinSet;
+use tokio::{sync::Semaphore, task::JoinSet};
 use tracing::Instrument;
 
 pub use self::{
@@ -39,7 +39,6 @@ use crate::{
         polls::NextPoll,
         retention::Retention,
     },
-    workers::Workers,
     writer::{self, OwnedClaim, PollReport},
 };
 
@@ -107,7 +106,7 @@ impl Service {
         let cx = Context {
             fetcher: Fetcher::new(config.fetch_options()),
             writer,
-            workers: Workers::new(cores)?,
+            workers: Arc::new(Semaphore::new(cores)),
             clock: now,
         };
         let service = Self {

@@ -17,8 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["dedup", "schedule", "normalize"]),
     ("digest", &["parse", "normalize", "dedup"]),
     ("writer", &["digest", "dedup", "normalize", "schedule", "store"]),
-    ("workers", &[]),
-    ("context", &["fetch", "digest", "schedule", "workers", "writer"]),
+    ("context", &["fetch", "digest", "schedule", "writer"]),
     ("pages", &["context", "fetch", "digest", "writer", "store", "normalize", "parse"]),
     (
         "poll",
@@ -60,7 +59,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "context",
             "poll",
             "schedule",
-            "workers",
             "writer",
             "store",
             "fetch",
