@@ -20,7 +20,7 @@ pub use self::{
     index::{Candidate, Index, Query, Via},
     signature::{Signature, Text},
     thresholds::Thresholds,
-    verify::{Evidence, Reason, Side, Test, Verification, verify},
+    verify::{Evidence, Reason, Side, Test, Verification, can_be_largely_one, tells, verify},
 };
 
 /// Against which texts an article is judged; its own feed decides.

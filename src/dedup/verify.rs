@@ -34,7 +34,7 @@ pub struct Side<'a> {
     body: OnceCell<Vec<Token>>,
     /// Hashes of the body's tokens, sorted.
     vocabulary: OnceCell<Vec<u32>>,
-    /// The lower bits of those hashes, each of which is set: most words that are not there are seen by it.
+    /// A bit for each of those hashes, by its lower twelve bits: where it is not set, the word is not there.
     sieve: OnceCell<Box<[u64; SIEVE]>>,
 }
 

@@ -16,11 +16,10 @@ use super::{
 };
 use crate::{
     dedup::{
-        self, Candidate, Prefer, Query, Scope, Side, Text, Verification,
+        self, Candidate, Prefer, Query, Scope, Side, Text, Verification, can_be_largely_one,
         index::MAX_CANDIDATES,
         join::{Basis, is_fuller, joins, may_stand_for},
-        verify,
-        verify::{can_be_largely_one, tells},
+        tells, verify,
     },
     digest::Arrival,
     model::{Article, DuplicateId, FeedId, Timestamp},
@@ -197,24 +196,21 @@ impl Judging<'_> {
         let candidates = state.index(now)?.candidates(&self.arrival.signature, &query);
         let mut read = 0;
         for candidate in candidates {
-            let text = match self.read(state, &candidate)? {
+            match self.read(state, &candidate)? {
                 Proposed::Gone => continue,
-                Proposed::PassedOver => None,
-                Proposed::Text(text) => Some(text),
-            };
-            read += 1;
-            if let Some(text) = text {
-                let lead = Lead {
-                    via: serde_json::to_value(candidate.via).unwrap_or_default(),
-                    distance: candidate.distance,
-                    key: None,
-                };
-                if let Some(fold) = self.compare(state, *text, &lead)? {
-                    return Ok(Some(fold));
+                Proposed::PassedOver => self.passed_over += 1,
+                Proposed::Text(text) => {
+                    let lead = Lead {
+                        via: serde_json::to_value(candidate.via).unwrap_or_default(),
+                        distance: candidate.distance,
+                        key: None,
+                    };
+                    if let Some(fold) = self.compare(state, *text, &lead)? {
+                        return Ok(Some(fold));
+                    }
                 }
-            } else {
-                self.passed_over += 1;
             }
+            read += 1;
             if read == MAX_CANDIDATES {
                 break;
             }
@@ -222,6 +218,7 @@ impl Judging<'_> {
         Ok(None)
     }
 
+    /// Reads a candidate, the longer one of two texts last.
     fn read(&self, state: &mut State, candidate: &Candidate) -> Result<Proposed, Error> {
         let limits = &self.options.dedup.thresholds;
         let tokens = self.side.tokens();

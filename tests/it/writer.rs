@@ -73,6 +73,31 @@ fn an_unrelated_text_under_the_same_headline_stays_its_own() {
 }
 
 #[test]
+fn a_much_longer_text_is_compared_only_under_a_headline_that_the_shorter_tells() {
+    for (title, verdict) in
+        [("Harbour walls to be rebuilt", "1|0|1"), ("Bridge opened in Holm", "0|")]
+    {
+        // In both orders: the longer text is the stored one, or the new one.
+        for is_longer_first in [true, false] {
+            let mut desk = Desk::new();
+            let (a, b) = (desk.feed("a"), desk.feed("b"));
+            let report = Entry::new("1", "Bridge opened in Holm", &story(1, 400));
+            let summary = Entry::new("2", title, &story(1, 60));
+            let (first, second) =
+                if is_longer_first { (report, summary) } else { (summary, report) };
+            desk.poll(a, &[first]);
+            desk.poll(b, &[second]);
+            let seen = desk.rows(
+                "SELECT count(*), json_extract(evidence, '$.compared'),
+                        json_extract(evidence, '$.passed_over') FROM articles WHERE id = 2",
+            );
+            assert_eq!(seen[0].trim_end_matches('|'), verdict.trim_end_matches('|'), "{title}");
+            desk.check();
+        }
+    }
+}
+
+#[test]
 fn an_edit_is_a_revision_and_never_a_second_article() {
     let mut desk = Desk::new();
     let feed = desk.feed("a");
