@@ -5,11 +5,13 @@
 //! feed overrides is merged here, so that nobody downstream asks twice: [`Feed`] carries its final settings.
 //! Relative paths, and `file:` feeds, are relative to the file that names them.
 
+mod feed;
 mod options;
 mod problems;
 mod reader;
 mod settings;
 mod units;
+mod values;
 
 use std::{
     cell::RefCell,
@@ -21,10 +23,11 @@ use std::{
 use toml::de::DeTable;
 
 pub use self::{
+    feed::{Feed, FeedUrl, Password},
     problems::Error,
     settings::{
-        Content, Dedup, Feed, FeedUrl, Fetch, Http, Initial, Interval, Keep, Listen, Log,
-        LogFormat, Password, Poll, Search, Store,
+        Content, Dedup, Fetch, Http, Initial, Interval, Keep, Listen, Log, LogFormat, Poll, Search,
+        Store,
     },
     units::{format_duration, parse_duration, parse_size},
 };
@@ -179,7 +182,7 @@ fn read(top: Section<'_>, sources: &[Source]) -> Option<Config> {
     let log = Log::read(top.section("log"));
     let feeds = read_feeds(
         &top,
-        &settings::Defaults { fetch: &fetch, poll: &poll, content: &content, dedup: &dedup },
+        &feed::Defaults { fetch: &fetch, poll: &poll, content: &content, dedup: &dedup },
         &folder,
     );
     settings::check_retention(&store, &dedup, keep_places, window_place, &top);
@@ -189,7 +192,7 @@ fn read(top: Section<'_>, sources: &[Source]) -> Option<Config> {
 
 fn read_feeds(
     top: &Section<'_>,
-    defaults: &settings::Defaults<'_>,
+    defaults: &feed::Defaults<'_>,
     folder: &dyn Fn(usize) -> PathBuf,
 ) -> Vec<Feed> {
     let mut feeds = Vec::new();

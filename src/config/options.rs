@@ -4,7 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{
     Config,
-    settings::{Feed, Fetch, Initial, Interval, Keep, Password, Search},
+    feed::{Feed, Password},
+    settings::{Fetch, Initial, Interval, Keep, Search},
 };
 use crate::{dedup, digest, fetch, parse, schedule, store, writer};
 

@@ -18,7 +18,9 @@ use tokio::{
 };
 
 use super::{
-    LEASE_SECONDS, Lock, Rounds, Service, Wait, chain, lock, now, take_up,
+    LEASE_SECONDS, Lock, Service, chain, lock, now,
+    rounds::{Rounds, Wait},
+    take_up,
     vitals::{Vitals, bind},
 };
 use crate::{

@@ -6,22 +6,21 @@
 //! few words of one clause, at the end what the kind allows there, and a subject that the line has to name. Candidates
 //! are found by their first or last letters, so that an ordinary paragraph costs two look-ups.
 
+mod keys;
+mod read;
+
 use std::cell::{Cell, OnceCell};
 
-use rustc_hash::FxHashMap;
-
+use self::{
+    keys::{Key, Keyed, Keys, NUMBER, Packed, is_apart, keys_of},
+    read::{Characters, Matter, Part, parse},
+};
 use super::{
     folded::{self, Edge, Folded, is_spaced},
     guards::{self, Class},
 };
 use crate::normalize::characters::is_unspaced;
 
-/// Letters by which a pattern is looked up.
-const KEY: usize = 6;
-/// What stands for a number in a key: no folded letter.
-const NUMBER: char = '#';
-/// Beginnings that a pattern is looked up by; one with more is looked up by shorter ones.
-const MAX_KEYS: usize = 600;
 /// Steps that the comparison with one pattern may take: a line made to be slow is not furniture.
 const FUEL: u32 = 4_000;
 
@@ -68,89 +67,6 @@ pub(super) struct Table {
     open: Vec<u32>,
 }
 
-/// Patterns by the letters at one end, read inwards. Whatever a key begins with is a key too, so that a look-up ends with
-/// the first letters that nothing begins with.
-#[derive(Debug, Default)]
-struct Keyed(FxHashMap<Packed, Place>);
-
-/// The patterns of one key.
-#[derive(Debug, Default)]
-struct Place {
-    /// The word may go on behind these letters.
-    open: Vec<u32>,
-    /// It ends there.
-    whole: Vec<u32>,
-}
-
-/// Up to [`KEY`] letters in one number, 21 bits each.
-type Packed = u128;
-
-/// The first letter, the first two, the first three ...
-fn packed(letters: impl Iterator<Item = char>) -> impl Iterator<Item = Packed> {
-    letters.scan(0, |packed, letter| {
-        *packed = *packed << 21 | Packed::from(u32::from(letter));
-        Some(*packed)
-    })
-}
-
-/// Keys that a line has at one end: shorter and longer ones, and whether no word goes on behind each, as far as can be
-/// seen.
-struct Keys {
-    keys: [(Packed, bool); KEY],
-    count: usize,
-}
-
-impl Keys {
-    fn of(edge: &Edge<KEY>) -> Self {
-        let letters = edge.letters();
-        let mut keys = [(0, false); KEY];
-        for (at, packed) in packed(letters.iter().copied()).enumerate() {
-            keys[at] = (packed, is_apart(Some(letters[at]), letters.get(at + 1).copied()));
-        }
-        Self { keys, count: letters.len() }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (Packed, bool)> {
-        self.keys[..self.count].iter().copied()
-    }
-}
-
-/// Letters that a pattern begins or ends with.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    letters: String,
-    /// No word goes on behind them, seen from the end that they stand at.
-    is_whole: bool,
-}
-
-impl Keyed {
-    fn add(&mut self, key: &Key, from_start: bool, index: u32) {
-        let mut longest = 0;
-        for packed in key.packed(from_start) {
-            self.0.entry(packed).or_default();
-            longest = packed;
-        }
-        let place = self.0.entry(longest).or_default();
-        push_once(if key.is_whole { &mut place.whole } else { &mut place.open }, index);
-    }
-
-    /// The patterns that begin with one letter.
-    fn open_at(&self, letter: char) -> &[u32] {
-        self.0.get(&Packed::from(u32::from(letter))).map_or(&[], |place| &place.open)
-    }
-
-    /// Adds the patterns that one of these keys leads to.
-    fn find(&self, keys: &Keys, found: &mut Vec<u32>) {
-        for (packed, is_whole) in keys.iter() {
-            let Some(place) = self.0.get(&packed) else { return };
-            found.extend_from_slice(&place.open);
-            if is_whole {
-                found.extend_from_slice(&place.whole);
-            }
-        }
-    }
-}
-
 /// One pattern.
 #[derive(Debug)]
 struct Pattern {
@@ -163,27 +79,6 @@ struct Pattern {
     needs: Option<Class>,
     /// Lists of classes: without a word of one of each no line matches.
     subject: &'static [&'static [Class]],
-}
-
-/// A piece of a pattern.
-#[derive(Debug)]
-struct Part {
-    matter: Matter,
-    /// No space stands before it in the pattern: it may go on inside a word.
-    is_glued: bool,
-    /// It stands behind an open place, which ends where a word does.
-    is_behind_hole: bool,
-}
-
-#[derive(Debug)]
-enum Matter {
-    Words(String),
-    Choice(Vec<Vec<Part>>),
-    Number,
-    Any,
-    Names,
-    /// A class, and whether more words may stand before its word.
-    Holding(Class, bool),
 }
 
 impl Table {
@@ -301,17 +196,6 @@ impl Pattern {
     }
 }
 
-fn push_once(list: &mut Vec<u32>, index: u32) {
-    if list.last() != Some(&index) {
-        list.push(index);
-    }
-}
-
-/// Whether no word goes on from one letter to the next.
-fn is_apart(before: Option<char>, after: Option<char>) -> bool {
-    before.zip(after).is_none_or(|(before, after)| guards::is_apart(before, after))
-}
-
 /// Whether a pattern has a place that holds whatever stands there.
 fn has_hole(parts: &[Part]) -> bool {
     parts.iter().any(|part| match &part.matter {
@@ -319,205 +203,6 @@ fn has_hole(parts: &[Part]) -> bool {
         Matter::Any => true,
         _ => false,
     })
-}
-
-/// The letters that a text may begin (or end) with that a pattern matches, at most [`KEY`] of each; an empty key
-/// means anything.
-fn keys_of(parts: &[Part], from_start: bool) -> Vec<Key> {
-    (1..=KEY)
-        .rev()
-        .map(|length| {
-            let mut keys = Vec::new();
-            gather(&[parts], String::new(), false, &Search { length, from_start }, &mut keys);
-            keys
-        })
-        // Reading stops at so many keys: there may be others.
-        .find(|keys| keys.len() < MAX_KEYS)
-        .map(|mut keys| {
-            keys.sort_unstable();
-            keys.dedup();
-            keys
-        })
-        .unwrap_or_else(|| vec![Key::of(String::new(), false)])
-}
-
-impl Key {
-    fn of(letters: String, is_whole: bool) -> Self {
-        Self { letters, is_whole }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.letters.is_empty()
-    }
-
-    /// The numbers of its beginnings and of itself, read inwards.
-    fn packed(&self, from_start: bool) -> Vec<Packed> {
-        let mut letters: Vec<char> = self.letters.chars().collect();
-        if !from_start {
-            letters.reverse();
-        }
-        packed(letters.into_iter()).collect()
-    }
-}
-
-/// How far, and from which end, a pattern is read for its keys.
-struct Search {
-    length: usize,
-    from_start: bool,
-}
-
-/// Reads on in the first of several runs of pieces that follow each other; `is_glued` says how the last piece read
-/// joins the next one, where a pattern is read from its end.
-fn gather(runs: &[&[Part]], key: String, is_glued: bool, search: &Search, keys: &mut Vec<Key>) {
-    if keys.len() >= MAX_KEYS {
-        return;
-    }
-    if key.chars().count() >= search.length {
-        keys.push(search.cut(key));
-        return;
-    }
-    let Some((run, below)) = runs.split_first() else {
-        // The whole of a short line.
-        keys.push(Key::of(key, true));
-        return;
-    };
-    let split = if search.from_start { run.split_first() } else { run.split_last() };
-    let Some((part, others)) = split else {
-        gather(below, key, is_glued, search, keys);
-        return;
-    };
-    let joins_loosely = if search.from_start { part.is_glued } else { is_glued };
-    match &part.matter {
-        Matter::Words(words) => {
-            let mut rest = vec![others];
-            rest.extend_from_slice(below);
-            for key in search.join(&key, words, joins_loosely) {
-                gather(&rest, key, part.is_glued, search, keys);
-            }
-        }
-        Matter::Choice(branches) => {
-            for branch in branches {
-                let mut rest: Vec<&[Part]> = vec![branch, others];
-                rest.extend_from_slice(below);
-                gather(&rest, key.clone(), is_glued, search, keys);
-            }
-        }
-        Matter::Number if key.is_empty() && search.from_start => {
-            keys.push(Key::of(NUMBER.to_string(), false));
-        }
-        Matter::Number => keys.push(Key::of(key, false)),
-        _ => keys.push(Key::of(key, !joins_loosely)),
-    }
-}
-
-impl Search {
-    /// The key with further words: behind a space, without one where none can be, either way where they join loosely.
-    fn join(&self, key: &str, words: &str, is_loose: bool) -> impl Iterator<Item = String> {
-        let (first, second) = if self.from_start { (key, words) } else { (words, key) };
-        let is_inside = !is_apart(first.chars().next_back(), second.chars().next());
-        let spaced = is_inside.then(|| [first, " ", second].concat());
-        let direct = (is_loose || !is_inside).then(|| [first, second].concat());
-        spaced.into_iter().chain(direct)
-    }
-
-    fn cut(&self, mut key: String) -> Key {
-        let mut places = key.char_indices().map(|(at, _)| at);
-        if self.from_start {
-            let end = places.nth(self.length).unwrap_or(key.len());
-            key.truncate(end);
-        } else {
-            let start = places.rev().nth(self.length - 1).unwrap_or(0);
-            key.drain(..start);
-        }
-        Key::of(key, false)
-    }
-}
-
-type Characters<'a> = std::iter::Peekable<std::str::Chars<'a>>;
-
-/// Reads a pattern up to its end or to the `|` or `)` that ends a branch.
-fn parse(text: &mut Characters<'_>) -> Vec<Part> {
-    let mut parts = Vec::new();
-    let mut words = String::new();
-    // Whether the piece at hand began right behind the last one.
-    let mut is_glued = true;
-    let flush = |words: &mut String, parts: &mut Vec<Part>, glued: bool| {
-        let folded = folded::fold(words);
-        if !folded.is_empty() {
-            let is_glued = glued && !words.starts_with(' ');
-            let is_behind_hole = parts.last().is_some_and(Part::is_hole);
-            parts.push(Part { matter: Matter::Words(folded), is_glued, is_behind_hole });
-        }
-        let ends_in_space = words.ends_with(' ');
-        words.clear();
-        !ends_in_space
-    };
-    while let Some(&character) = text.peek() {
-        let mut matter = match character {
-            '|' | ')' => break,
-            '(' => {
-                text.next();
-                Matter::Choice(branches(text))
-            }
-            '#' => Matter::Number,
-            '*' => Matter::Any,
-            '~' => Matter::Names,
-            '@' => Matter::Holding(Class::Channel, parts.is_empty() && words.is_empty()),
-            '%' => Matter::Holding(Class::Letter, false),
-            '^' => Matter::Holding(Class::App, false),
-            other => {
-                words.push(other);
-                text.next();
-                continue;
-            }
-        };
-        text.next();
-        let had_words = !words.is_empty();
-        let glued = flush(&mut words, &mut parts, is_glued);
-        let mut is_behind = if had_words { glued } else { is_glued };
-        let is_behind_any = matches!(parts.last(), Some(Part { matter: Matter::Any, .. }));
-        if let Matter::Holding(_, is_wide) = &mut matter
-            && is_behind
-            && is_behind_any
-        {
-            *is_wide = true;
-            is_behind = parts.pop().is_some_and(|any| any.is_glued);
-        }
-        let is_behind_hole = parts.last().is_some_and(Part::is_hole);
-        let mut part = Part { matter, is_glued: is_behind, is_behind_hole };
-        join(&mut part, is_behind, is_behind_hole);
-        parts.push(part);
-        is_glued = true;
-    }
-    flush(&mut words, &mut parts, is_glued);
-    parts
-}
-
-/// The first piece of a branch stands where its choice stands.
-fn join(part: &mut Part, is_glued: bool, is_behind_hole: bool) {
-    part.is_glued &= is_glued;
-    part.is_behind_hole |= is_behind_hole;
-    if let Matter::Choice(branches) = &mut part.matter {
-        branches
-            .iter_mut()
-            .filter_map(|branch| branch.first_mut())
-            .for_each(|first| join(first, is_glued, is_behind_hole));
-    }
-}
-
-impl Part {
-    fn is_hole(&self) -> bool {
-        matches!(self.matter, Matter::Any | Matter::Holding(..))
-    }
-}
-
-/// Reads the branches of a choice; its `(` is read, its `)` is left.
-fn branches(text: &mut Characters<'_>) -> Vec<Vec<Part>> {
-    let mut branches = vec![parse(text)];
-    while text.next_if_eq(&'|').is_some() {
-        branches.push(parse(text));
-    }
-    branches
 }
 
 /// What is left of the patterns around a choice.
