@@ -34,21 +34,16 @@ pub struct Side<'a> {
     body: OnceCell<Vec<Token>>,
     /// Hashes of the body's tokens, sorted.
     vocabulary: OnceCell<Vec<u32>>,
-    /// A bit for each of those hashes, by its lower twelve bits: where it is not set, the word is not there.
-    sieve: OnceCell<Box<[u64; SIEVE]>>,
 }
 
 /// Bodies of so many tokens are searched from end to end for each word; of longer ones a list is sorted once.
 const MAX_SCANNED: usize = 4_000;
-/// Words of 64 bits in a sieve.
-const SIEVE: usize = 64;
 
 impl<'a> Side<'a> {
     /// Prepares a text for comparison.
     pub fn new(text: Text<'a>, feed: FeedId, at: Timestamp) -> Self {
-        let (title, body) = (OnceCell::new(), OnceCell::new());
-        let (vocabulary, sieve) = (OnceCell::new(), OnceCell::new());
-        Self { text, feed, at, stripped: 0, title, body, vocabulary, sieve }
+        let (title, body, vocabulary) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self { text, feed, at, stripped: 0, title, body, vocabulary }
     }
 
     /// Notes how long the body was before its feed's furniture was taken off.
@@ -80,18 +75,6 @@ impl<'a> Side<'a> {
     }
 
     fn body_has(&self, token: &Token) -> bool {
-        let place = |hash: u32| (hash as usize / 64 % SIEVE, 1 << (hash % 64));
-        let sieve = self.sieve.get_or_init(|| {
-            let mut sieve = Box::new([0; SIEVE]);
-            for (word, bit) in self.body().iter().map(|token| place(token.hash)) {
-                sieve[word] |= bit;
-            }
-            sieve
-        });
-        let (word, bit) = place(token.hash);
-        if sieve[word] & bit == 0 {
-            return false;
-        }
         if self.body().len() <= MAX_SCANNED {
             return self.body().iter().any(|other| other.hash == token.hash);
         }
