@@ -49,7 +49,7 @@ pub async fn fill(
         }
         let article = &listing.arrivals[at].article;
         let Some(url) = article.url.clone() else { continue };
-        match page(cx, settings, known, listing, &url, &article.title).await {
+        match page(cx, feed, settings, known, listing, &url, &article.title).await {
             Ok(page) => {
                 let article = normalize::with_page(article.clone(), page);
                 listing.arrivals[at] = Arrival::of(article);
@@ -98,6 +98,7 @@ fn is_stub(article: &Article) -> bool {
 /// One page, or in a word why not.
 async fn page(
     cx: &Context,
+    feed: &FeedState,
     settings: &Arc<Settings>,
     known: &Known,
     listing: &Listing,
@@ -111,19 +112,14 @@ async fn page(
         headers: Vec::new(),
         ..settings.fetch.clone()
     };
-    let now = (cx.clock)();
-    let may = cx.fetcher.may_fetch_page(url, &options, now).await.map_err(|error| error.kind())?;
-    if !may {
+    let request = Request {
+        purpose: Purpose::Page,
+        asker: &feed.url,
+        ..Request::feed(url, &options, (cx.clock)())
+    };
+    if !cx.fetcher.may_fetch_page(&request).await.map_err(|error| error.kind())? {
         return Err("robots_txt");
     }
-    let request = Request {
-        url,
-        validators: None,
-        options: &options,
-        purpose: Purpose::Page,
-        now,
-        slot: None,
-    };
     let fetched = cx.fetcher.fetch(request).await.map_err(|error| error.kind())?;
     let names = (listing.title.clone(), listing.site_url.clone(), listing.language.clone());
     let (settings, title, furniture) =

@@ -53,6 +53,7 @@ pub async fn poll(
         validators: validators.as_ref(),
         options: &settings.fetch,
         purpose: Purpose::Feed,
+        asker: &feed.url,
         now: started_at,
         slot,
     };
@@ -61,6 +62,8 @@ pub async fn poll(
         Err(error) => failed(&error, settings, (cx.clock)()),
     };
     ended.response.is_full_get = validators.is_none();
+    // Those of pages and of robots.txt too, and whoever's poll met them.
+    ended.response.closed_origins.extend(cx.fetcher.hosts().take_unkept(ended.at));
     let report = cx
         .writer
         .record(Poll {
@@ -186,8 +189,10 @@ fn failed(error: &fetch::Error, settings: &Settings, now: Timestamp) -> Ended {
     let closed = error.closes_origin(settings.schedule.min_interval_seconds);
     let response = Response {
         retry_after_seconds: error.retry_after().map(|order| order.seconds),
-        closes_origin: closed
-            .map(|(origin, seconds)| (origin, now.plus_seconds(i64::from(seconds)))),
+        closed_origins: closed
+            .map(|(origin, seconds)| (origin, now.plus_seconds(i64::from(seconds))))
+            .into_iter()
+            .collect(),
         ..Response::default()
     };
     Ended { at: now, http_status, body_bytes: 0, outcome, response, absurd }

@@ -195,8 +195,24 @@ fn take_up(db: &mut Database, config: &Config, spread: bool, now: Timestamp) -> 
     let spread_seconds = if spread { i64::try_from(rows.len() * 60 / 1_000)? } else { 0 };
     db.sync_feeds(&rows, spread_seconds, now)?;
     // The clock may have been set back while nobody ran.
-    db.reanchor(now)?;
+    db.reanchor(longest_wait_seconds(config), now)?;
+    let by_url: HashMap<&str, &config::Feed> =
+        config.feeds.iter().map(|feed| (feed.url.as_str(), feed)).collect();
+    db.hasten(|feed| {
+        let is_put_off = feed.next_poll_reason == "interrupted";
+        let configured = by_url.get(feed.url.as_str()).filter(|_| !is_put_off)?;
+        let seed = schedule::jitter_seed(feed.id.0, now);
+        let options = configured.schedule_options();
+        schedule::hastened(&feed.schedule, &options, feed.next_poll_at, seed).map(NextPoll::from)
+    })?;
     Ok(())
+}
+
+/// No rule and no order puts a poll later, jitter included.
+fn longest_wait_seconds(config: &Config) -> i64 {
+    let waits =
+        config.feeds.iter().map(|feed| i64::from(schedule::longest_wait(&feed.schedule_options())));
+    waits.fold(schedule::clock::LONGEST_ORDER_SECONDS, i64::max) * 11 / 10
 }
 
 /// The feeds that an earlier daemon had claimed when it was killed are free again. But a document may have killed it,

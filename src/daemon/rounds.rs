@@ -1,6 +1,10 @@
 //! Rounds: feeds are claimed, wait behind their hosts, are polled, and are given back.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::task::JoinSet;
 use tracing::Instrument;
@@ -126,7 +130,8 @@ impl<'a> Rounds<'a> {
     async fn heed_origins(&self) -> Result<(), writer::Error> {
         let held = self.service.cx.writer.call(|state| state.db.held_origins(now())).await??;
         for (origin, until) in held {
-            self.service.cx.fetcher.hosts().close(&origin, until);
+            let left = until.seconds_since(now()).max(0).unsigned_abs();
+            self.service.cx.fetcher.hosts().close(&origin, Duration::from_secs(left));
         }
         Ok(())
     }

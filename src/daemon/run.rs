@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    LEASE_SECONDS, Lock, Service, chain, lock, now,
+    LEASE_SECONDS, Lock, Service, chain, lock, longest_wait_seconds, now,
     rounds::{Rounds, Wait},
     take_up,
     vitals::{Vitals, bind},
@@ -203,7 +203,11 @@ async fn start(
                 return Ok(Some(service));
             }
             // A migration that is under way is rolled back by whoever opens the database next.
-            asked = signals.next() => if asked == Asked::Stop { process::exit(0) },
+            asked = signals.arrives() => match asked {
+                Asked::Stop => process::exit(0),
+                // The configuration may have been read already: it is taken up anew as soon as there is somebody to.
+                Asked::Reload => signals.waiting = Some(asked),
+            },
             _ = ask.tick(), if began.elapsed() < LONGEST_START => {
                 let micros = u32::try_from(MORE_TIME.as_micros()).unwrap_or(u32::MAX);
                 notify(&[NotifyState::ExtendTimeoutUsec(micros)]);
@@ -355,7 +359,7 @@ impl<'a> Loop<'a> {
             // As many again when some of these have been started, and the crowd has its pace.
             self.starts.next_at().max(at + Duration::from_millis(50))
         } else {
-            let due_at = self.service.cx.writer.call(|state| state.db.next_due_at()).await??;
+            let due_at = self.service.cx.writer.call(|state| state.db.next_due_at(now())).await??;
             let seconds = due_at.map_or(i64::MAX, |due_at| due_at.seconds_since(now())).max(1);
             at + Duration::from_secs(seconds.unsigned_abs()).min(LONGEST_SLEEP)
         };
@@ -376,10 +380,8 @@ impl<'a> Loop<'a> {
         tracing::warn!(jump_s = jump, "the clock was set");
         self.clocks = (now(), since_boot());
         self.next_claim = at;
-        let follow = move |state: &mut writer::State| match jump {
-            1.. => state.db.keep_orders(jump, now()),
-            _ => state.db.reanchor(now()),
-        };
+        let longest = longest_wait_seconds(&self.config);
+        let follow = move |state: &mut writer::State| state.db.follow_clock(jump, longest, now());
         let moved = self.service.cx.writer.call(follow).await??;
         if moved > 0 {
             tracing::info!(feeds = moved, "next polls were moved with the clock");
@@ -488,7 +490,19 @@ impl<'a> Loop<'a> {
             return Err("[store] path: another database needs a restart".to_owned());
         }
         let bound = bind(&config.http, listening.as_ref()).await;
-        let listener = bound.map_err(|error| format!("[http] listen: {}", chain(&error)))?;
+        let listener = bound.map_err(|error| {
+            let port = |listen: &Listen| match listen {
+                Listen::Tcp(address) => Some(address.port()),
+                Listen::Unix(_) => None,
+            };
+            let (old, new) = (listening.as_ref().and_then(port), config.http.listen.as_ref());
+            // It may be our own other address that stands in the way.
+            let hint = match old.is_some() && old == new.and_then(port) {
+                true => "; from one address to another on the same port needs a restart",
+                false => "",
+            };
+            format!("[http] listen: {}{hint}", chain(&error))
+        })?;
         Ok((config, listener))
     }
 

@@ -1,4 +1,5 @@
-//! One request for one URL in a cycle: feeds that redirect to the same place share what it answers.
+//! One request for one URL in a cycle: feeds that redirect to the same place, or list the same page, share what it answers,
+//! be it a failure.
 //!
 //! An answer serves whoever would have sent the same request (credentials, further fields, proxy and address guard the
 //! same), and each feed once: a feed that comes again has begun a new cycle. Who comes while the question is under way
@@ -14,14 +15,14 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::{sync::OwnedMutexGuard, time::Instant};
 use url::Url;
 
-use super::{Freshness, Received, RetryAfter, StatusError, Validators, client};
+use super::{Error, Freshness, Received, RetryAfter, Validators, client};
 
 /// How long an answer may serve another feed: polls that fall due together are over by then, and nothing gets old.
 const KEPT_FOR: Duration = Duration::from_secs(120);
 /// The bodies that are kept, in all ...
 const MAX_BYTES: usize = 8 << 20;
 /// ... and each.
-const MAX_BODY_BYTES: usize = 256 * 1024;
+const MAX_BODY_BYTES: usize = 2 << 20;
 /// Answers without a body take room too.
 const MAX_ANSWERS: usize = 4_096;
 
@@ -45,7 +46,7 @@ impl Question {
 pub(super) enum Answer {
     Redirect { status: u16, target: Url },
     Document(Document),
-    Refused(Box<StatusError>),
+    Failed(Error),
 }
 
 /// A success or "not modified".
@@ -67,8 +68,24 @@ impl Answer {
     }
 
     /// Whether a feed that takes bodies of at most `max_body` bytes would have got it too.
-    pub(super) fn is_within(&self, max_body: u64) -> bool {
-        self.body_bytes() as u64 <= max_body
+    pub(super) fn holds_for(&self, max_body: u64) -> bool {
+        match self {
+            Self::Failed(Error::TooLarge { what: "body", limit }) => max_body <= *limit,
+            _ => self.body_bytes() as u64 <= max_body,
+        }
+    }
+
+    /// Whether something was asked at all, and anybody else would have met the same.
+    fn came_from_the_url(&self) -> bool {
+        !matches!(
+            self,
+            Self::Failed(
+                Error::Held { .. }
+                    | Error::Robots { .. }
+                    | Error::Credentials(_)
+                    | Error::ForbiddenAddress { .. }
+            )
+        )
     }
 
     fn copy(&self) -> Self {
@@ -89,7 +106,7 @@ impl Answer {
                 freshness: document.freshness,
                 retry_after: document.retry_after.clone(),
             }),
-            Self::Refused(error) => Self::Refused(error.clone()),
+            Self::Failed(error) => Self::Failed(error.clone()),
         }
     }
 
@@ -119,7 +136,7 @@ struct Kept {
     answer: Answer,
     sent: Option<Validators>,
     at: Instant,
-    /// The feeds that have had it, by the URL at which they begin.
+    /// The feeds that have had it ([`super::Request::asker`]).
     served: HashSet<String>,
 }
 
@@ -174,7 +191,7 @@ impl Turn<'_> {
         let mut state = self.answers.lock();
         state.forget(&self.question);
         let bytes = answer.body_bytes();
-        if bytes <= MAX_BODY_BYTES {
+        if bytes <= MAX_BODY_BYTES && answer.came_from_the_url() {
             state.last_number += 1;
             state.bytes += bytes;
             let number = state.last_number;
@@ -231,6 +248,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
 
     fn question(path: &str) -> Question {
         let client = client::Key { tls: false, allow_private: true, proxy: None };
@@ -284,6 +302,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_failure_is_shared_with_whom_it_would_have_met() {
+        let answers = Answers::default();
+        let turn = answers.turn(question("feed"));
+        turn.keep("a", None, &Answer::Failed(Error::TooLarge { what: "body", limit: 100 }));
+        let answer = turn.earlier("b", None).unwrap();
+        assert!(answer.holds_for(100) && !answer.holds_for(101));
+        let held = Error::Held { origin: "http://news.example".to_owned(), until: Timestamp::MIN };
+        turn.keep("a", None, &Answer::Failed(held));
+        assert!(turn.earlier("c", None).is_none(), "nothing was asked");
+    }
+
+    #[tokio::test]
     async fn who_comes_meanwhile_waits_and_nothing_is_left() {
         let answers = Answers::default();
         let first = answers.turn(question("feed"));
@@ -301,8 +331,8 @@ mod tests {
         let answers = Answers::default();
         for n in 0..MAX_ANSWERS + 40 {
             let turn = answers.turn(question(&n.to_string()));
-            turn.keep("a", None, &document((n < 100).then_some(MAX_BODY_BYTES)));
-            turn.keep("a", None, &document((n < 100).then_some(MAX_BODY_BYTES)));
+            turn.keep("a", None, &document((n < 20).then_some(MAX_BODY_BYTES)));
+            turn.keep("a", None, &document((n < 20).then_some(MAX_BODY_BYTES)));
             let state = answers.lock();
             let bytes: usize = state.kept.values().map(|kept| kept.answer.body_bytes()).sum();
             assert!(state.bytes == bytes && bytes <= MAX_BYTES);

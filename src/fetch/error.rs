@@ -8,7 +8,7 @@ use crate::model::Timestamp;
 /// A feed could not be fetched.
 ///
 /// Messages carry no URL with credentials: hosts, statuses and causes only.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The URL is none that we can ask.
@@ -102,7 +102,7 @@ pub enum Error {
         /// The path.
         path: String,
         /// What the system said.
-        cause: std::io::Error,
+        cause: String,
     },
     /// Nothing was asked: a page redirects to a host whose robots.txt forbids it.
     #[error("robots.txt of {host} forbids this page")]

@@ -101,7 +101,7 @@ async fn blocking<T: Send + 'static>(
     let joined = tokio::task::spawn_blocking(move || work(&path)).await;
     joined
         .unwrap_or_else(|_| Err(io::Error::other("the reading thread ended")))
-        .map_err(|cause| Error::File { path: name, cause })
+        .map_err(|error| Error::File { path: name, cause: error.to_string() })
 }
 
 #[cfg(test)]

@@ -174,6 +174,8 @@ pub struct Request<'a> {
     pub options: &'a FetchOptions,
     /// Feed, page or robots.txt.
     pub purpose: Purpose,
+    /// Whose poll it is: the URL at which the feed begins. Within a cycle feeds share what one URL answers ([`answers`]).
+    pub asker: &'a str,
     /// The time, for Retry-After and Expires.
     pub now: Timestamp,
     /// The permission to ask the URL's host, where the caller has it already ([`Queue`]); else the fetch waits for it.
@@ -183,7 +185,7 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// An unconditional fetch of a feed.
     pub fn feed(url: &'a str, options: &'a FetchOptions, now: Timestamp) -> Self {
-        Self { url, validators: None, options, purpose: Purpose::Feed, now, slot: None }
+        Self { url, validators: None, options, purpose: Purpose::Feed, asker: url, now, slot: None }
     }
 }
 

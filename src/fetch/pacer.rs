@@ -99,8 +99,16 @@ pub struct Hosts(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     pacer: Mutex<Pacer>,
-    closed: Mutex<HashMap<String, Timestamp>>,
+    closed: Mutex<Closed>,
     ended: Notify,
+}
+
+/// Origins that are not to be asked, counted by the clock that nobody sets.
+#[derive(Debug, Default)]
+struct Closed {
+    until: HashMap<String, tokio::time::Instant>,
+    /// Those closed since somebody last took them to be kept.
+    unkept: Vec<String>,
 }
 
 impl Hosts {
@@ -147,26 +155,53 @@ impl Hosts {
         }
     }
 
-    /// Nothing is to be asked of `origin` before `until`; an earlier order that lasts longer stands.
-    pub fn close(&self, origin: &str, until: Timestamp) {
+    /// Nothing is to be asked of `origin` for so long; an earlier order that lasts longer stands.
+    pub fn close(&self, origin: &str, wait: Duration) {
+        lock(&self.0.closed).add(origin, wait);
+    }
+
+    /// As [`Self::close`], of an order that a server has just given: see [`Self::take_unkept`].
+    pub(super) fn obey(&self, origin: &str, wait: Duration) {
         let mut closed = lock(&self.0.closed);
-        let stands = closed.entry(origin.to_owned()).or_insert(until);
-        *stands = (*stands).max(until);
+        closed.add(origin, wait);
+        closed.unkept.push(origin.to_owned());
+    }
+
+    /// The origins that servers have closed since this was last called, and until when: to be kept where they outlast
+    /// the process.
+    pub fn take_unkept(&self, now: Timestamp) -> Vec<(String, Timestamp)> {
+        let mut closed = lock(&self.0.closed);
+        let unkept = std::mem::take(&mut closed.unkept);
+        let until = |origin: String| closed.until(&origin, now).map(|until| (origin, until));
+        unkept.into_iter().filter_map(until).collect()
     }
 
     /// Until when `origin` is closed, if it is.
     pub fn closed_until(&self, origin: &str, now: Timestamp) -> Option<Timestamp> {
         let mut closed = lock(&self.0.closed);
-        if closed.is_empty() {
-            return None;
-        }
-        closed.retain(|_, until| *until > now);
-        closed.get(origin).copied()
+        let at = tokio::time::Instant::now();
+        closed.until.retain(|_, until| *until > at);
+        closed.until(origin, now)
     }
 
     /// Whether any origin is closed at all: lets the usual case go without making a key.
     pub(super) fn any_closed(&self) -> bool {
-        !lock(&self.0.closed).is_empty()
+        !lock(&self.0.closed).until.is_empty()
+    }
+}
+
+impl Closed {
+    fn add(&mut self, origin: &str, wait: Duration) {
+        let until = tokio::time::Instant::now() + wait;
+        let stands = self.until.entry(origin.to_owned()).or_insert(until);
+        *stands = (*stands).max(until);
+    }
+
+    /// To the second, never earlier than ordered.
+    fn until(&self, origin: &str, now: Timestamp) -> Option<Timestamp> {
+        let left = self.until.get(origin)?.duration_since(tokio::time::Instant::now());
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        Some(now.plus_seconds(i64::try_from(seconds).unwrap_or(i64::MAX)))
     }
 }
 
@@ -351,15 +386,20 @@ mod tests {
         assert!(matches!(queue.next(&hosts, t0), Next::Empty));
     }
 
-    #[test]
-    fn an_origin_stays_closed_for_the_longest_order() {
+    #[tokio::test(start_paused = true)]
+    async fn an_origin_stays_closed_for_the_longest_order() {
         let hosts = Hosts::new(manners(1, 0));
         let at = |seconds| Timestamp::from_unix_seconds(seconds).unwrap();
-        hosts.close("https://a", at(100));
-        hosts.close("https://a", at(50));
-        assert_eq!(hosts.closed_until("https://a", at(99)), Some(at(100)));
-        assert_eq!(hosts.closed_until("https://b", at(99)), None);
-        assert_eq!(hosts.closed_until("https://a", at(100)), None);
+        hosts.obey("https://a", Duration::from_secs(100));
+        hosts.close("https://a", Duration::from_secs(50));
+        tokio::time::advance(Duration::from_millis(98_500)).await;
+        assert_eq!(hosts.take_unkept(at(0)), [("https://a".to_owned(), at(2))]);
+        assert!(hosts.take_unkept(at(0)).is_empty());
+        // Whatever somebody sets the wall clock to.
+        assert_eq!(hosts.closed_until("https://a", at(9_000_000)), Some(at(9_000_002)));
+        assert_eq!(hosts.closed_until("https://b", at(0)), None);
+        tokio::time::advance(Duration::from_millis(1_500)).await;
+        assert_eq!(hosts.closed_until("https://a", at(0)), None);
     }
 
     #[tokio::test]

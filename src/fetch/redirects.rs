@@ -3,6 +3,8 @@
 //! At each hop: is the address allowed, is the origin open, may the host be asked now, do the validators belong to this
 //! very URL, do the credentials belong to this host. A URL that was asked once in a chain is not asked again.
 
+use std::time::Duration;
+
 use reqwest::{
     Response,
     header::{HeaderMap, LOCATION},
@@ -46,16 +48,11 @@ pub(super) async fn follow(shared: &Shared, mut request: Request<'_>) -> Result<
     let mut chain: Vec<Hop> = Vec::new();
     loop {
         let ask = ask_for(&request, &access, &url);
-        let answer = match request.purpose {
-            Purpose::Feed => once(shared, &request, ask, slot.take(), &mut deadline).await?,
-            Purpose::Page | Purpose::Robots => {
-                send(shared, &request, ask, slot.take(), &mut deadline).await?
-            }
-        };
+        let answer = once(shared, &request, ask, slot.take(), &mut deadline).await;
         let (status, target) = match answer {
             Answer::Redirect { status, target } => (status, target),
             Answer::Document(document) => return Ok(fetched(url, chain, document)),
-            Answer::Refused(error) => return Err(Error::Status(error)),
+            Answer::Failed(error) => return Err(error),
         };
         chain.push(Hop { status, url: url.as_str().to_owned() });
         check_chain(&chain, &target, shared.options.max_redirects)?;
@@ -87,7 +84,7 @@ async fn once(
     ask: Ask<'_>,
     mut slot: Option<Slot>,
     deadline: &mut Deadline,
-) -> Result<Answer, Error> {
+) -> Answer {
     let question = Question::new(ask.client.clone(), ask.url, &ask.fields);
     let mut turn = shared.answers.turn(question);
     if !turn.has_come() {
@@ -96,13 +93,14 @@ async fn once(
         deadline.pause(turn.wait()).await;
     }
     let validators = ask.validators;
-    let earlier = turn.earlier(request.url, validators);
-    if let Some(answer) = earlier.filter(|answer| answer.is_within(request.options.max_body)) {
-        return Ok(answer);
+    let earlier = turn.earlier(request.asker, validators);
+    if let Some(answer) = earlier.filter(|answer| answer.holds_for(request.options.max_body)) {
+        return answer;
     }
-    let answer = send(shared, request, ask, slot, deadline).await?;
-    turn.keep(request.url, validators, &answer);
-    Ok(answer)
+    let sent = send(shared, request, ask, slot, deadline).await;
+    let answer = sent.unwrap_or_else(Answer::Failed);
+    turn.keep(request.asker, validators, &answer);
+    answer
 }
 
 /// A page that has moved to another host is that host's to allow.
@@ -113,7 +111,7 @@ async fn obey_robots(
     deadline: &mut Deadline,
 ) -> Result<(), Error> {
     // Boxed, because asking for robots.txt may follow redirects itself.
-    let asked = Box::pin(robots::allows(shared, target, request.options, request.now));
+    let asked = Box::pin(robots::allows(shared, target, request));
     if deadline.pause(asked).await? {
         return Ok(());
     }
@@ -185,7 +183,7 @@ async fn finish(
     let validators = match (status, sent) {
         (304, Some(sent)) => sent.refreshed(fields),
         (200..=299, _) if status != 206 => Validators::of(url.as_str(), fields),
-        _ => return Ok(Answer::Refused(refused(shared, request, url, &response, retry_after))),
+        _ => return Err(Error::Status(refused(shared, request, url, &response, retry_after))),
     };
     let mut body = None;
     if status != 304 {
@@ -233,7 +231,7 @@ fn refused(
         is_private: peer_is_private || guard::is_private_literal(url),
     });
     if let Some((origin, seconds)) = error.closes_origin(CLOSED_BY_DEFAULT_SECONDS) {
-        shared.hosts.close(&origin, request.now.plus_seconds(i64::from(seconds)));
+        shared.hosts.obey(&origin, Duration::from_secs(seconds.into()));
     }
     error
 }

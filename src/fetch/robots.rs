@@ -199,47 +199,34 @@ impl Fetcher {
     ///
     /// Only where the URL itself cannot be asked; a robots.txt that cannot be had forbids everything for an hour
     /// (5xx, no answer), or nothing (4xx), as RFC 9309 (2.3.1) says.
-    pub async fn may_fetch_page(
-        &self,
-        url: &str,
-        options: &FetchOptions,
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        let url = Url::parse(url).map_err(|error| Error::InvalidUrl(error.to_string()))?;
-        allows(&self.0, &url, options, now).await
+    pub async fn may_fetch_page(&self, page: &Request<'_>) -> Result<bool, Error> {
+        let url = Url::parse(page.url).map_err(|error| Error::InvalidUrl(error.to_string()))?;
+        allows(&self.0, &url, page).await
     }
 }
 
-/// As [`Fetcher::may_fetch_page`]; also asked where a page redirects to another host.
-pub(super) async fn allows(
-    shared: &Shared,
-    url: &Url,
-    options: &FetchOptions,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let origin = origin(url);
+/// As [`Fetcher::may_fetch_page`]; also asked where a page redirects to another host, `url`.
+pub(super) async fn allows(shared: &Shared, url: &Url, page: &Request<'_>) -> Result<bool, Error> {
+    let (origin, now) = (origin(url), page.now);
     if let Some(rules) = shared.robots.get(&origin, now) {
         return Ok(rules.allow(url));
     }
-    let (rules, seconds) = ask(shared, &origin, options, now).await?;
+    let (rules, seconds) = ask(shared, &origin, page).await?;
     let rules = Arc::new(rules);
     shared.robots.put(origin, Arc::clone(&rules), now.plus_seconds(seconds), now);
     Ok(rules.allow(url))
 }
 
-async fn ask(
-    shared: &Shared,
-    origin: &str,
-    options: &FetchOptions,
-    now: Timestamp,
-) -> Result<(Rules, i64), Error> {
+async fn ask(shared: &Shared, origin: &str, page: &Request<'_>) -> Result<(Rules, i64), Error> {
     // The feed's credentials and headers are for the feed.
     let options =
-        FetchOptions { home: None, credentials: None, headers: Vec::new(), ..options.clone() };
+        FetchOptions { home: None, credentials: None, headers: Vec::new(), ..page.options.clone() };
     let url = format!("{origin}/robots.txt");
-    let purpose = Purpose::Robots;
-    let request =
-        Request { url: &url, validators: None, options: &options, purpose, now, slot: None };
+    let request = Request {
+        purpose: Purpose::Robots,
+        asker: page.asker,
+        ..Request::feed(&url, &options, page.now)
+    };
     match redirects::follow(shared, request).await {
         Ok(fetched) => {
             let body = fetched.body.map(|body| body.decode(options.max_body));

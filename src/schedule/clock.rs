@@ -4,25 +4,50 @@ use std::time::{Duration, Instant};
 
 use crate::model::Timestamp;
 
+/// No server's order lasts longer: what Retry-After asks beyond that is bounded.
+pub const LONGEST_ORDER_SECONDS: i64 = 7 * 86_400;
+
 /// A last poll so far ahead of `now` means that the clock was set back since.
 const SET_BACK_SECONDS: i64 = 60;
 
+/// A feed never polled is due within so many seconds, or was added under another clock.
+const LONGEST_FIRST_WAIT_SECONDS: i64 = 3_600;
+
 /// A feed's due instant after the clock was set back: it keeps its wait, counted from `now`.
 ///
-/// `None` where nothing has to change. A feed never polled that is due far in the future (it was added under a wrong
-/// clock) is due at once.
+/// `None` where nothing has to change. What is due later than any rule can have put it, `longest_wait_seconds` from
+/// `now`, was written under another clock, as by a reset, and is due at once.
 pub fn reanchored(
     next_poll_at: Timestamp,
     last_poll_at: Option<Timestamp>,
+    longest_wait_seconds: i64,
     now: Timestamp,
 ) -> Option<Timestamp> {
+    let wait = next_poll_at.seconds_since(now);
     match last_poll_at {
         Some(last) if last.seconds_since(now) > SET_BACK_SECONDS => {
-            Some(now.plus_seconds(next_poll_at.seconds_since(last).max(0)))
+            let wait = next_poll_at.seconds_since(last).clamp(0, longest_wait_seconds);
+            Some(now.plus_seconds(wait))
         }
-        None if next_poll_at.seconds_since(now) > 3_600 => Some(now),
+        Some(_) if wait > longest_wait_seconds => Some(now),
+        None if wait > LONGEST_FIRST_WAIT_SECONDS => Some(now),
         _ => None,
     }
+}
+
+/// As [`reanchored`], of a server's order; one that ends later than any can be given for ends when the longest would.
+pub fn reanchored_order(
+    until: Timestamp,
+    last_poll_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Timestamp {
+    let until = match last_poll_at {
+        Some(last) if last.seconds_since(now) > SET_BACK_SECONDS => {
+            now.plus_seconds(until.seconds_since(last))
+        }
+        _ => until,
+    };
+    until.min(now.plus_seconds(LONGEST_ORDER_SECONDS))
 }
 
 /// How many starts are let through when many feeds are due at once: a first start, a long sleep, a clock set
@@ -71,13 +96,26 @@ mod tests {
 
     #[test]
     fn a_clock_set_back_keeps_the_wait_and_no_more() {
-        let year = 365 * 86_400;
-        assert_eq!(reanchored(at(900), Some(at(0)), at(-year)), Some(at(900 - year)));
-        assert_eq!(reanchored(at(900), Some(at(0)), at(-30)), None, "a small correction");
-        assert_eq!(reanchored(at(900), Some(at(0)), at(10)), None);
-        assert_eq!(reanchored(at(900), Some(at(0)), at(year)), None, "set forward: it is due");
-        assert_eq!(reanchored(at(year), None, at(0)), Some(at(0)));
-        assert_eq!(reanchored(at(60), None, at(0)), None);
+        let (year, week) = (365 * 86_400, 7 * 86_400);
+        let of = |next, last: Option<i64>, now| reanchored(at(next), last.map(at), week, at(now));
+        assert_eq!(of(900, Some(0), -year), Some(at(900 - year)));
+        assert_eq!(of(900, Some(0), -30), None, "a small correction");
+        assert_eq!(of(900, Some(0), 10), None);
+        assert_eq!(of(900, Some(0), year), None, "set forward: it is due");
+        assert_eq!(of(year, None, 0), Some(at(0)));
+        assert_eq!(of(60, None, 0), None);
+        assert_eq!(of(year, Some(-900), 0), Some(at(0)), "reset while the clock was ahead");
+        assert_eq!(of(week, Some(-900), 0), None, "an order may last that long");
+    }
+
+    #[test]
+    fn an_order_keeps_its_length_and_none_lasts_for_years() {
+        let (year, week) = (365 * 86_400, LONGEST_ORDER_SECONDS);
+        let of = |until, last: Option<i64>, now| reanchored_order(at(until), last.map(at), at(now));
+        assert_eq!(of(7_200, Some(0), -year), at(7_200 - year));
+        assert_eq!(of(7_200, Some(-60), 0), at(7_200));
+        assert_eq!(of(year, Some(-60), 0), at(week));
+        assert_eq!(of(year, None, 0), at(week));
     }
 
     #[test]

@@ -185,6 +185,8 @@ pub struct DocumentSignals<'a> {
     pub entry_times: &'a [Timestamp],
     /// Entries never listed before, whether they became articles or copies.
     pub new_entries: u32,
+    /// All entries of the document.
+    pub listed_entries: u32,
 }
 
 /// What one rule asked for.
@@ -396,6 +398,21 @@ pub fn put_off(
     (skipped.at > now).then_some((skipped.at, skipped.name))
 }
 
+/// When a feed may be asked earlier than was planned, because its options allow it now; `None` where they do not, or only
+/// the jitter would differ.
+pub fn hastened(
+    state: &State,
+    options: &Options,
+    planned: Timestamp,
+    jitter_seed: u64,
+) -> Option<NextPoll> {
+    let last = state.last_poll_at?;
+    let next = plan(state, options, jitter_seed);
+    // Two plans of one bound differ by a tenth at most.
+    let without_jitter = last.plus_seconds(planned.seconds_since(last) * 10 / 11);
+    (next.at? < without_jitter).then_some(next)
+}
+
 /// What each rule asks for, in seconds after the last poll, before jitter.
 fn lower_bounds(state: &State, options: &Options, last: Timestamp) -> Vec<Rule> {
     let memory = &state.memory;
@@ -449,7 +466,7 @@ fn interval(state: &State, options: &Options, last: Timestamp) -> (&'static str,
 }
 
 /// The cap of everything but a server's orders: `max_interval`, or a fixed interval longer than that.
-fn longest_wait(options: &Options) -> u32 {
+pub fn longest_wait(options: &Options) -> u32 {
     match options.interval {
         Interval::Fixed(seconds) => options.max_interval_seconds.max(seconds),
         Interval::Auto => options.max_interval_seconds.max(options.min_interval_seconds),

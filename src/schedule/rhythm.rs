@@ -28,7 +28,7 @@ pub(super) fn learn(
     if document.new_entries > 0 {
         let newest = document.entry_times.iter().copied().filter(|at| *at <= now).max();
         if !is_first {
-            note_arrivals(state, document.new_entries, now);
+            note_arrivals(state, document, now);
         }
         state.memory.first_newest = newest.filter(|_| is_first).map(Timestamp::unix_seconds);
         state.memory.silent_since = Some(now.unix_seconds());
@@ -45,10 +45,18 @@ pub(super) fn learn(
 }
 
 /// The time since the last arrival, shared among what has come now, smoothed.
-fn note_arrivals(state: &mut State, new_entries: u32, now: Timestamp) {
+///
+/// Where most of what is listed is new, more may have come and gone unseen: the server was down for a month, the feed
+/// was switched off. The gap is no longer than that, but may be much shorter, so only a shorter one than is known counts.
+fn note_arrivals(state: &mut State, document: &DocumentSignals<'_>, now: Timestamp) {
     let Some(before) = state.last_new_at else { return };
     let elapsed = u32::try_from(now.seconds_since(before).max(1)).unwrap_or(u32::MAX);
-    let gap = u64::from((elapsed / new_entries).max(1));
+    let gap = u64::from((elapsed / document.new_entries).max(1));
+    let known = state.memory.arrival_gap_seconds.max(state.usual_gap_seconds);
+    let may_have_missed_some = document.new_entries > document.listed_entries / 2;
+    if may_have_missed_some && known.is_some_and(|known| gap > u64::from(known)) {
+        return;
+    }
     let smoothed = match state.memory.arrival_gap_seconds {
         Some(old) => (u64::from(old) * 7 + gap * 3) / 10,
         None => gap,

@@ -27,7 +27,8 @@ fn hints() -> PollHints {
 
 /// A success with a document that listed entries at these hours before `noon`, `new` of them new.
 fn document<'a>(hints: &'a PollHints, times: &'a [Timestamp], new: u32) -> Signals<'a> {
-    let document = Some(DocumentSignals { hints, entry_times: times, new_entries: new });
+    let document =
+        Some(DocumentSignals { hints, entry_times: times, new_entries: new, listed_entries: 20 });
     Signals { document, ..Signals::of(Outcome::Success) }
 }
 
@@ -284,7 +285,7 @@ proptest! {
             let hints = PollHints { min_interval_seconds: max_age, skip_hours, skip_days };
             let mut signals = Signals { retry_after_seconds: retry, max_age_seconds: max_age, ..Signals::of(outcome) };
             if outcome == Outcome::Success {
-                signals.document = Some(DocumentSignals { hints: &hints, entry_times: &[], new_entries: 1 });
+                signals.document = Some(DocumentSignals { hints: &hints, entry_times: &[], new_entries: 1, listed_entries: 20 });
             }
             let plan_now = next(&mut state, &signals, &options, now, seed);
             prop_assert_eq!(&plan_now, &plan(&state, &options, seed));
@@ -297,5 +298,42 @@ proptest! {
             prop_assert!(wait <= ordered.max(DAY) + DAY / 10 + 1, "{} {}", wait, ordered);
             now = at.max(now);
         }
+    }
+}
+
+#[test]
+fn a_long_absence_is_not_the_feeds_rhythm() {
+    let (hints, options) = (hints(), Options::default());
+    let usual = State {
+        last_poll_at: Some(noon().plus_seconds(-30 * DAY)),
+        last_success_at: Some(noon().plus_seconds(-30 * DAY)),
+        last_new_at: Some(noon().plus_seconds(-30 * DAY)),
+        usual_gap_seconds: Some(300),
+        memory: Memory { arrival_gap_seconds: Some(300), arrivals: 40, ..Memory::default() },
+        ..State::default()
+    };
+    for (new, gap_after) in [(20, 300..=300), (19, 300..=300), (2, 388_000..=390_000)] {
+        let mut state = usual.clone();
+        next(&mut state, &document(&hints, &every(300, 20), new), &options, noon(), 0);
+        let gap = state.usual_gap_seconds.unwrap();
+        assert!(gap_after.contains(&gap), "{new} of 20 new: {gap} s");
+    }
+    // All new within an hour: it has become faster, and that is believed.
+    let mut state = usual;
+    state.last_new_at = Some(noon().plus_seconds(-2_000));
+    next(&mut state, &document(&hints, &every(100, 20), 20), &options, noon(), 0);
+    assert_eq!(state.usual_gap_seconds, Some(240));
+}
+
+#[test]
+fn a_shorter_interval_hastens_and_another_jitter_does_not() {
+    let last = noon();
+    let state = State { last_poll_at: Some(last), ..State::default() };
+    for seed in 0..1_000 {
+        let planned = plan(&state, &fixed(3_600), seed).at.unwrap();
+        assert_eq!(hastened(&state, &fixed(3_600), planned, seed + 1), None);
+        assert_eq!(hastened(&state, &fixed(7_200), planned, seed), None);
+        let next = hastened(&state, &fixed(600), planned, seed).unwrap();
+        assert!((600..=660).contains(&next.at.unwrap().seconds_since(last)));
     }
 }

@@ -8,7 +8,7 @@ use std::{
     fmt,
 };
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::{Database, Error, feeds::FeedState, polls::NextPoll};
 use crate::model::{FeedId, Timestamp};
@@ -143,14 +143,16 @@ impl Database {
             "SELECT count(*) FILTER (WHERE state NOT IN ('disabled', 'removed')),
                     count(*) FILTER (WHERE state IN ('failing', 'gone')),
                     count(*) FILTER (WHERE state NOT IN ('disabled', 'removed', 'gone', 'same_feed')
-                                       AND next_poll_at <= ?1),
-                    min(next_poll_at) FILTER (WHERE state NOT IN ('disabled', 'removed', 'gone', 'same_feed')),
+                                       AND free_at <= ?1),
+                    min(free_at) FILTER (WHERE state NOT IN ('disabled', 'removed', 'gone', 'same_feed')),
                     (SELECT first_seen_at FROM articles ORDER BY id DESC LIMIT 1),
                     count(*) FILTER (WHERE state = 'gone'),
                     count(*) FILTER (WHERE state IN ('disabled', 'removed')),
                     count(*) FILTER (WHERE state = 'stale'),
                     count(*) FILTER (WHERE state = 'same_feed')
-             FROM feed_health",
+             FROM (SELECT s.state, max(f.next_poll_at, coalesce(f.retry_after_until, ''),
+                                      coalesce(h.retry_after_until, '')) AS free_at
+                   FROM feed_health AS s JOIN feeds AS f ON f.id = s.id LEFT JOIN hosts AS h ON h.origin = f.origin)",
         )?;
         let summary = statement.query_row([now], |row| {
             let next: Option<Timestamp> = row.get(3)?;
@@ -222,11 +224,12 @@ impl Database {
                 continue;
             }
             let origin = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-            match hosts.get_mut(origin) {
+            let host = host_of(origin);
+            match hosts.get_mut(host) {
                 Some(Holder::Other) => continue,
                 Some(Holder::Us(held)) if *held >= claim.per_host_limit => continue,
                 Some(Holder::Us(held)) => *held += 1,
-                None => drop(hosts.insert(origin.to_owned(), Holder::Us(1))),
+                None => drop(hosts.insert(host.to_owned(), Holder::Us(1))),
             }
             free.push(id);
         }
@@ -240,11 +243,12 @@ impl Database {
         let mut rows = statement.query(params![by, now])?;
         let mut hosts = HashMap::new();
         while let Some(row) = rows.next()? {
-            let (origin, is_ours): (String, bool) = (row.get(0)?, row.get(1)?);
-            if !is_ours {
-                hosts.insert(origin, Holder::Other);
-            } else if !matches!(hosts.get(&origin), Some(Holder::Other)) {
-                hosts.insert(origin, Holder::Us(row.get::<_, u32>(2)? as usize));
+            let host = host_of(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
+            let (is_ours, count): (bool, u32) = (row.get(1)?, row.get(2)?);
+            let holder = hosts.entry(host.to_owned()).or_insert(Holder::Us(0));
+            match holder {
+                Holder::Us(held) if is_ours => *held += count as usize,
+                _ => *holder = Holder::Other,
             }
         }
         Ok(hosts)
@@ -350,14 +354,21 @@ impl Database {
         })
     }
 
-    /// When the next feed is due that no server holds back; `None` if no feed waits for its time.
-    pub fn next_due_at(&self) -> Result<Option<Timestamp>, Error> {
+    /// When the next feed is due that no server holds back, or the next order to a host ends; `None` if no feed waits for
+    /// its time.
+    pub fn next_due_at(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT f.next_poll_at FROM feeds AS f
-             WHERE f.enabled = 1 AND f.gone_at IS NULL AND f.same_as IS NULL AND f.claimed_until IS NULL
-             ORDER BY f.next_poll_at LIMIT 1",
+            "SELECT min(at) FROM (
+                SELECT * FROM (
+                    SELECT max(f.next_poll_at, coalesce(f.retry_after_until, '')) AS at
+                    FROM feeds AS f LEFT JOIN hosts AS h ON h.origin = f.origin
+                    WHERE f.enabled = 1 AND f.gone_at IS NULL AND f.same_as IS NULL AND f.claimed_until IS NULL
+                      AND coalesce(h.retry_after_until, '') <= ?1
+                    ORDER BY f.next_poll_at LIMIT 1)
+                UNION ALL
+                SELECT retry_after_until FROM hosts WHERE retry_after_until > ?1)",
         )?;
-        Ok(statement.query_row([], |row| row.get(0)).optional()?)
+        Ok(statement.query_row([now], |row| row.get(0))?)
     }
 
     /// The origins that have ordered not to be asked, and until when: orders that another process met, or this one
@@ -393,6 +404,15 @@ impl Database {
         )?;
         statement.execute(params![origin, until])?;
         Ok(())
+    }
+}
+
+/// The host of an origin, whose manners are its own whatever the scheme and port; of a file, `file:`.
+fn host_of(origin: &str) -> &str {
+    let Some((_, authority)) = origin.split_once("://") else { return origin };
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
     }
 }
 

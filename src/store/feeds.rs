@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension, Row, named_params, params};
 
-use super::{Database, Error};
+use super::{Database, Error, polls::NextPoll};
 use crate::{
     dedup::Scope,
     model::{FeedId, Timestamp},
@@ -16,9 +16,6 @@ use crate::{
 
 /// No process claims a feed for longer.
 const LONGEST_CLAIM_SECONDS: i64 = 3_600;
-
-/// No server's order lasts longer.
-const LONGEST_ORDER_SECONDS: i64 = 7 * 86_400;
 
 /// The word in `feeds.dedup_scope`.
 fn scope_word(scope: Scope) -> &'static str {
@@ -387,31 +384,34 @@ impl Database {
         found.ok_or_else(|| Error::NotFound { what: "feed", id: wanted.to_owned() })
     }
 
-    /// After the wall clock was set back: feeds keep their waits and their servers' orders, counted from `now`.
-    /// Returns how many moved.
-    pub fn reanchor(&mut self, now: Timestamp) -> Result<usize, Error> {
+    /// After the wall clock was set back: feeds keep their waits and their servers' orders, counted from `now`, and none
+    /// waits longer than `longest_wait_seconds`. Returns how many moved.
+    pub fn reanchor(&mut self, longest_wait_seconds: i64, now: Timestamp) -> Result<usize, Error> {
         self.transaction(|db| {
             let mut statement = db.connection.prepare_cached(
                 "SELECT id, next_poll_at, last_poll_at, retry_after_until FROM feeds
-                 WHERE enabled = 1 AND gone_at IS NULL AND max(coalesce(last_poll_at, ''), next_poll_at) > ?1",
+                 WHERE enabled = 1 AND gone_at IS NULL
+                   AND max(coalesce(last_poll_at, ''), coalesce(retry_after_until, ''), next_poll_at) > ?1",
             )?;
             type Instants = (FeedId, Timestamp, Option<Timestamp>, Option<Timestamp>);
             let rows = statement
                 .query_map([now], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
             let rows: Vec<Instants> = rows.collect::<Result<_, _>>()?;
             let mut update = db.connection.prepare_cached(
-                "UPDATE feeds SET next_poll_at = ?2, retry_after_until = ?3,
-                    last_poll_at = CASE WHEN last_poll_at IS NOT NULL THEN ?4 END WHERE id = ?1",
+                "UPDATE feeds SET next_poll_at = ?2, retry_after_until = ?3, last_poll_at = min(last_poll_at, ?4)
+                 WHERE id = ?1",
             )?;
             let mut count = 0;
             for (id, next, last, order) in rows {
-                if let Some(at) = clock::reanchored(next, last, now) {
-                    let order = order.map(|until| clock::reanchored(until, last, now).unwrap_or(until));
-                    count += update.execute(params![id, at, order, now])?;
+                let moved = clock::reanchored(next, last, longest_wait_seconds, now);
+                let kept = order.map(|until| clock::reanchored_order(until, last, now));
+                if moved.is_some() || kept != order {
+                    let at = kept.unwrap_or(now).max(moved.unwrap_or(next));
+                    count += update.execute(params![id, at, kept, now])?;
                 }
             }
             // An order that ends later than any was given by another clock.
-            let longest = now.plus_seconds(LONGEST_ORDER_SECONDS);
+            let longest = now.plus_seconds(clock::LONGEST_ORDER_SECONDS);
             db.connection.execute(
                 "UPDATE hosts SET retry_after_until = ?1 WHERE retry_after_until > ?1",
                 [longest],
@@ -425,32 +425,78 @@ impl Database {
         })
     }
 
-    /// After the wall clock was set forward by `jump` seconds, to `now`: servers' orders last as long as they were given
-    /// for. Returns how many feeds that concerns.
-    pub fn keep_orders(&mut self, jump: i64, now: Timestamp) -> Result<usize, Error> {
-        self.transaction(|db| {
-            // What the clock said; an order that ends later than any was given by the new one already.
-            let before = now.plus_seconds(-jump);
-            let longest = before.plus_seconds(LONGEST_ORDER_SECONDS);
-            let later = |column: &str| {
-                format!("strftime('%Y-%m-%dT%H:%M:%SZ', {column}, '{jump} seconds')")
-            };
-            let order = later("retry_after_until");
-            let feeds = db.connection.execute(
+    /// After the wall clock was set by `jump` seconds, to `now`: servers' orders last as long as they were given for, in
+    /// either direction. Set back, feeds keep their waits too; set forward, they are due. Returns how many moved.
+    pub fn follow_clock(
+        &mut self,
+        jump: i64,
+        longest_wait_seconds: i64,
+        now: Timestamp,
+    ) -> Result<usize, Error> {
+        // What the clock said; an order that ends later than any was given by the new one already.
+        let before = now.plus_seconds(-jump);
+        let longest = before.plus_seconds(clock::LONGEST_ORDER_SECONDS);
+        let moved =
+            |column: &str| format!("strftime('%Y-%m-%dT%H:%M:%SZ', {column}, '{jump} seconds')");
+        let order = moved("retry_after_until");
+        let in_force = "retry_after_until > ?1 AND retry_after_until <= ?2";
+        let mut count = self.transaction(|db| {
+            let mut count = 0;
+            if jump < 0 {
+                let next = moved("next_poll_at");
+                count = db.connection.execute(
+                    &format!(
+                        "UPDATE feeds SET last_poll_at = min(last_poll_at, ?2),
+                            next_poll_at = CASE WHEN next_poll_at > ?1 THEN {next} ELSE min(next_poll_at, ?2) END
+                         WHERE enabled = 1 AND gone_at IS NULL
+                           AND max(coalesce(last_poll_at, ''), next_poll_at) > ?2"
+                    ),
+                    [before, now],
+                )?;
+            }
+            let held = db.connection.execute(
                 &format!(
                     "UPDATE feeds SET retry_after_until = {order}, next_poll_at = max(next_poll_at, {order})
-                     WHERE retry_after_until > ?1 AND retry_after_until <= ?2"
+                     WHERE {in_force}"
                 ),
                 [before, longest],
             )?;
             db.connection.execute(
-                &format!(
-                    "UPDATE hosts SET retry_after_until = {order}
-                     WHERE retry_after_until > ?1 AND retry_after_until <= ?2"
-                ),
+                &format!("UPDATE hosts SET retry_after_until = {order} WHERE {in_force}"),
                 [before, longest],
             )?;
-            Ok(feeds)
+            Ok::<_, Error>(count.max(held))
+        })?;
+        if jump < 0 {
+            count = count.max(self.reanchor(longest_wait_seconds, now)?);
+        }
+        Ok(count)
+    }
+
+    /// Plans anew what a changed configuration lets be asked earlier; `plan` says when. A later instant is not taken up:
+    /// the poll that is planned comes first.
+    pub fn hasten(
+        &mut self,
+        mut plan: impl FnMut(&FeedState) -> Option<NextPoll>,
+    ) -> Result<usize, Error> {
+        self.transaction(|db| {
+            let mut statement = db.connection.prepare_cached(&format!(
+                "SELECT {STATE_COLUMNS} FROM feeds
+                 WHERE enabled = 1 AND gone_at IS NULL AND last_poll_at IS NOT NULL AND claimed_until IS NULL"
+            ))?;
+            let mut update = db.connection.prepare_cached(
+                "UPDATE feeds SET next_poll_at = ?2, next_poll_reason = ?3, next_poll_rules = ?4 WHERE id = ?1",
+            )?;
+            let mut rows = statement.query([])?;
+            let mut hastened = Vec::new();
+            while let Some(row) = rows.next()? {
+                let feed = FeedState::from_row(row)?;
+                hastened.extend(plan(&feed).map(|next| (feed.id, next)));
+            }
+            for (id, next) in &hastened {
+                update.execute(params![id, next.at, next.reason, next.rules])?;
+            }
+            Ok(hastened.len())
         })
     }
 

@@ -118,8 +118,8 @@ pub struct Response {
     pub expires_seconds: Option<u32>,
     /// A Retry-After, already bounded.
     pub retry_after_seconds: Option<u32>,
-    /// A 429 closes its whole origin until then: scheme, host and port.
-    pub closes_origin: Option<(String, Timestamp)>,
+    /// Origins (scheme, host and port) that a 429 has closed, and until when.
+    pub closed_origins: Vec<(String, Timestamp)>,
     /// What became of a permanent redirect.
     pub moved: Moved,
 }

@@ -150,7 +150,7 @@ fn follow_response(state: &mut State, feed: &mut FeedState, poll: &Poll) -> Resu
         feed.last_modified.clone_from(&validators.last_modified);
         feed.validators_url = Some(validators.url.clone());
     }
-    if let Some((origin, until)) = &response.closes_origin {
+    for (origin, until) in &response.closed_origins {
         state.db.hold_host(origin, *until)?;
     }
     match &response.moved {
@@ -191,6 +191,8 @@ fn plan(
             hints: &listing.hints,
             entry_times: &entry_times,
             new_entries,
+            listed_entries: u32::try_from(listing.arrivals.len() + listing.unchanged.len())
+                .unwrap_or(u32::MAX),
         }),
     };
     // The same feed has another jitter at each poll, and the same one in every process.

@@ -386,7 +386,8 @@ async fn robots_txt_is_asked_once_and_obeyed() {
     let server = Server::start();
     let (fetcher, options) = (fetcher(), open());
     let may = async |path: &str, now| {
-        fetcher.may_fetch_page(&server.url(path), &options, now).await.unwrap()
+        let url = server.url(path);
+        fetcher.may_fetch_page(&Request::feed(&url, &options, now)).await.unwrap()
     };
     server.always("/robots.txt", Reply::status(200).body("User-agent: *\nDisallow: /private/\n"));
     assert!(may("/news/1", now()).await);

@@ -16,7 +16,7 @@ use newsfold::{
     model::{PollHints, Timestamp},
     schedule::{
         self, DocumentSignals, Interval, Options, Outcome, Signals, State,
-        clock::{Starts, reanchored},
+        clock::{Starts, reanchored, reanchored_order},
     },
 };
 
@@ -207,7 +207,12 @@ impl World {
             _ => {
                 let last = feed.state.last_new_at.map_or(feed.gap, |at| now.seconds_since(at));
                 let new_entries = if last >= feed.gap { (last / feed.gap) as u32 } else { 0 };
-                let document = DocumentSignals { hints: &hints, entry_times: &times, new_entries };
+                let document = DocumentSignals {
+                    hints: &hints,
+                    entry_times: &times,
+                    new_entries,
+                    listed_entries: 10,
+                };
                 Signals {
                     document: (new_entries > 0).then_some(document),
                     ..Signals::of(Outcome::Success)
@@ -235,9 +240,8 @@ impl World {
         {
             let last = feed.state.last_poll_at;
             let order = feed.state.retry_after_until;
-            feed.state.retry_after_until =
-                order.map(|until| reanchored(until, last, now).unwrap_or(until));
-            if let Some(at) = reanchored(feed.next_at, last, now) {
+            feed.state.retry_after_until = order.map(|until| reanchored_order(until, last, now));
+            if let Some(at) = reanchored(feed.next_at, last, 8 * DAY as i64, now) {
                 feed.next_at = at;
                 feed.waits_at_most *= 2;
             }

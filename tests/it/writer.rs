@@ -784,7 +784,7 @@ fn claims_of_another_clock_and_claims_that_nobody_means_to_keep_run_out() {
     let now = desk.now;
     assert_eq!(desk.call(move |state| claim(state, now.plus_seconds(31_536_000))), 1);
     assert_eq!(desk.call(move |state| claim(state, now)), 0, "held until next year");
-    desk.call(move |state| state.db.reanchor(now).unwrap());
+    desk.call(move |state| state.db.reanchor(691_200, now).unwrap());
     assert_eq!(desk.call(move |state| claim(state, now)), 1);
 
     // Only what is named is renewed.
@@ -813,7 +813,7 @@ fn orders_last_as_long_as_they_were_given_for_when_the_clock_is_set_forward() {
          INSERT INTO hosts (origin, retry_after_until) VALUES ('https://a.example', '2026-11-25T12:00:00Z');",
     );
     let day = 86_400;
-    desk.call(move |state| state.db.keep_orders(day, now.plus_seconds(day)).unwrap());
+    desk.call(move |state| state.db.follow_clock(day, 691_200, now.plus_seconds(day)).unwrap());
     assert_eq!(
         desk.rows("SELECT next_poll_at, retry_after_until FROM feeds"),
         [
@@ -825,7 +825,7 @@ fn orders_last_as_long_as_they_were_given_for_when_the_clock_is_set_forward() {
     assert_eq!(desk.rows("SELECT retry_after_until FROM hosts"), ["2026-11-26T12:00:00Z"]);
     // An order that was given by the new clock before anybody noticed is no longer for that.
     let year = 365 * day;
-    desk.call(move |state| state.db.keep_orders(year, now.plus_seconds(day)).unwrap());
+    desk.call(move |state| state.db.follow_clock(year, 691_200, now.plus_seconds(day)).unwrap());
     assert_eq!(desk.rows("SELECT retry_after_until FROM hosts"), ["2026-11-26T12:00:00Z"]);
 }
 

@@ -89,6 +89,98 @@ fn a_refusal_is_shared_too() {
 }
 
 #[test]
+fn a_failure_is_met_once_in_a_cycle() {
+    let server = Server::start();
+    let paths = ["/a", "/b", "/c", "/d"];
+    let (large, hanging) = ("x".repeat(70_000), Reply::feed(rss(&["one"])));
+    server.always("/large", Reply::feed(large));
+    server.always("/hanging", hanging.after(Duration::from_secs(20)));
+    for target in ["/large", "/hanging"] {
+        for path in paths {
+            server.always(path, Reply::redirect(302, target));
+        }
+        let program = paths.iter().fold(
+            Program::new()
+                .settings(OPEN)
+                .settings("max_body = \"64KiB\"\nfirst_byte_timeout = \"1s\""),
+            |program, path| program.feed_at(&server.url(path), ""),
+        );
+        round(&program).expect(75);
+        assert_eq!(server.requests(target).len(), 1, "{target}");
+        let kinds = program.sqlite("SELECT error_kind, count(*) FROM feeds GROUP BY 1");
+        let kind = if target == "/large" { "too_large|4" } else { "timeout|4" };
+        assert_eq!(kinds, [kind]);
+    }
+}
+
+/// A feed that lists two pages of news.example, and those pages.
+fn feed_with_pages(server: &Server, feeds: &[&str]) {
+    let links = ["http://news.example/1", "http://news.example/2"];
+    let items: String = links
+        .iter()
+        .map(|link| format!("<item><title>About {link}</title><link>{link}</link><description>Short.</description></item>"))
+        .collect();
+    let document =
+        format!("<rss version=\"2.0\"><channel><title>Pages</title>{items}</channel></rss>");
+    for feed in feeds {
+        server.always(feed, Reply::feed(document.clone()));
+    }
+    let paragraph = "A paragraph of the article that says a good deal more than the feed's own short text did. ";
+    for link in links {
+        let html =
+            format!("<html><body><article><p>{}</p></article></body></html>", paragraph.repeat(12));
+        server.always(link, Reply::status(200).header("Content-Type", "text/html").body(html));
+    }
+}
+
+#[test]
+fn feeds_that_list_the_same_pages_ask_each_once_in_a_cycle() {
+    let server = Server::start();
+    let feeds = ["http://news.example/feed", "http://other.example/feed"];
+    feed_with_pages(&server, &feeds);
+    let robots = Reply::status(404).after(Duration::from_millis(500));
+    server.always("http://news.example/robots.txt", robots);
+    let program = feeds
+        .iter()
+        .fold(proxied(&server), |program, feed| program.feed_at(feed, "content.source = \"page\""));
+    round(&program).expect(0);
+    for target in
+        ["http://news.example/robots.txt", "http://news.example/1", "http://news.example/2"]
+    {
+        assert_eq!(server.requests(target).len(), 1, "{target}");
+    }
+    assert_eq!(
+        program.sqlite("SELECT count(*) FROM articles WHERE body LIKE 'A paragraph%'"),
+        ["2"]
+    );
+}
+
+#[test]
+fn a_429_on_a_page_closes_its_origin_for_every_process() {
+    let server = Server::start();
+    feed_with_pages(&server, &["http://other.example/feed"]);
+    server.always("http://news.example/robots.txt", Reply::status(404));
+    let order = Reply::status(429).header("Retry-After", "7200");
+    server.always("http://news.example/2", order.clone());
+    server.always("http://news.example/1", order);
+    server.always("http://news.example/feed", Reply::feed(rss(&["one"])));
+    let program =
+        proxied(&server).feed_at("http://other.example/feed", "content.source = \"page\"");
+    round(&program).expect(0);
+    let program = program.feed_at("http://news.example/feed", "");
+    round(&program);
+    let asked: Vec<String> = server.log().into_iter().map(|it| it.target).collect();
+    let to_news: Vec<&String> = asked.iter().filter(|it| it.contains("news.example")).collect();
+    assert_eq!(to_news.len(), 2, "robots.txt and one page: {to_news:?}");
+    assert_eq!(
+        program.sqlite(
+            "SELECT origin, unixepoch(retry_after_until) - unixepoch('now') > 7000 FROM hosts"
+        ),
+        ["http://news.example|1"]
+    );
+}
+
+#[test]
 fn what_one_feed_may_see_is_not_shown_to_another() {
     let server = Server::start();
     for path in ["/a", "/b", "/c"] {

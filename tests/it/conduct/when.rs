@@ -243,6 +243,52 @@ fn a_clock_that_was_set_back_does_not_stop_polling() {
 }
 
 #[test]
+fn what_was_put_years_ahead_by_a_wrong_clock_is_asked_again() {
+    let server = Server::start();
+    server.always("/feed", Reply::feed(rss(&["one"])));
+    let program = one_feed(&server, "/feed", "poll.interval = \"15m\"");
+    round(&program);
+    let year =
+        |column: &str| format!("{column} = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '365 days')");
+    // As a reset under that clock leaves it: the last poll lies where it was.
+    change(
+        &program,
+        &format!("UPDATE feeds SET {}, next_poll_reason = 'reset'", year("next_poll_at")),
+    );
+    program.run(&["once"]).expect(0);
+    assert_eq!(server.log().len(), 2);
+    // An order may last seven days and no longer.
+    change(
+        &program,
+        &format!("UPDATE feeds SET {}, {}", year("next_poll_at"), year("retry_after_until")),
+    );
+    program.run(&["once"]).expect(0);
+    assert_eq!(server.log().len(), 2);
+    for column in ["next_poll_at", "retry_after_until"] {
+        let ahead = format!("unixepoch({column}) - unixepoch('now')");
+        let ahead: i64 = feed(&program, &ahead).parse().unwrap();
+        assert!((7 * DAY - 60..=7 * DAY).contains(&ahead), "{column} is {ahead} s ahead");
+    }
+}
+
+#[test]
+fn a_shorter_interval_holds_from_the_next_start_on() {
+    let server = Server::start();
+    server.always("/feed", Reply::feed(rss(&["one"])));
+    let program = one_feed(&server, "/feed", "").settings("[poll]\ninterval = \"1d\"");
+    round(&program).expect(0);
+    age(&program, 2 * HOUR);
+    program.run(&["once"]).expect(0);
+    assert_eq!(server.log().len(), 1);
+    let toml = std::fs::read_to_string(program.path("newsfold.toml")).unwrap();
+    program.write("changed.toml", &toml.replace("\"1d\"", "\"1h\""));
+    let mut command = command(&["-c"]);
+    command.arg(program.path("changed.toml")).arg("once");
+    finish(start(command), "");
+    assert_eq!(server.log().len(), 2);
+}
+
+#[test]
 fn once_asks_what_is_due_and_all_asks_the_rest() {
     let server = Server::start();
     server.always("/feed", Reply::feed(rss(&["one"])));
