@@ -387,7 +387,8 @@ async fn robots_txt_is_asked_once_and_obeyed() {
     let (fetcher, options) = (fetcher(), open());
     let may = async |path: &str, now| {
         let url = server.url(path);
-        fetcher.may_fetch_page(&Request::feed(&url, &options, now)).await.unwrap()
+        let page = Request { asker: "feed", ..Request::feed(&url, &options, now) };
+        fetcher.may_fetch_page(&page).await.unwrap()
     };
     server.always("/robots.txt", Reply::status(200).body("User-agent: *\nDisallow: /private/\n"));
     assert!(may("/news/1", now()).await);
