@@ -174,7 +174,7 @@ pub struct Request<'a> {
     pub options: &'a FetchOptions,
     /// Feed, page or robots.txt.
     pub purpose: Purpose,
-    /// Whose poll it is: the URL at which the feed begins. Within a cycle feeds share what one URL answers ([`answers`]).
+    /// Whose poll it is: the URL at which the feed begins. Within a cycle feeds share what one URL answers.
     pub asker: &'a str,
     /// The time, for Retry-After and Expires.
     pub now: Timestamp,
