@@ -237,11 +237,12 @@ fn is_agency(text: &str) -> bool {
         && parts.all(|part| guards::is(&part, Class::Agency) || is_author(&part))
 }
 
-/// An agency's name alone in a line is a credit in brackets or with another; else only a long one in capitals.
+/// An agency's name alone in a line is a credit in brackets, with another, or in capitals; else only a long one.
 fn is_set_apart(text: &str, folded: &str) -> bool {
     let text = text.trim();
     text.starts_with(['(', '（', '[', '【', '/', '-', '–'])
         || text.contains('/')
+        || (text.len() >= 3 && text.bytes().all(|b| b.is_ascii_uppercase()))
         || (folded.chars().count() >= 5
             && !text.starts_with(char::is_lowercase)
             && !text.ends_with(['!', '?', ',', ':']))

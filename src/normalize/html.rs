@@ -4,7 +4,7 @@
 //! Time and memory are linear in the input whatever it holds: nothing nests, nothing is read more than twice.
 //! Scripts, styles, hidden elements, forms and widgets are left out; unclosed and crossed tags do no harm.
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr_iter, memchr2, memchr3, memmem};
 
 use super::{
     entities,
@@ -25,6 +25,9 @@ pub(super) fn lines(raw: &str, markup: Markup) -> Lines {
     reader.read();
     let mut lines = reader.out.finish();
     settle(&mut lines);
+    // The end of a CDATA section that was written twice.
+    let Lines { text, lines: all, .. } = &mut lines;
+    all.retain(|line| &text[line.start..line.end] != "]]>");
     lines
 }
 
@@ -166,7 +169,11 @@ impl<'a> Reader<'a> {
         let bytes = self.raw.as_bytes();
         while self.at < bytes.len() {
             let rest = &bytes[self.at..];
-            let found = if self.has_tags { memchr2(b'<', b'&', rest) } else { memchr(b'&', rest) };
+            let found = if self.has_tags {
+                memchr3(b'<', b'&', b'[', rest)
+            } else {
+                memchr2(b'&', b'[', rest)
+            };
             let run = found.unwrap_or(rest.len());
             if run > 0 {
                 self.out.text(&self.raw[self.at..self.at + run]);
@@ -175,6 +182,7 @@ impl<'a> Reader<'a> {
             match bytes.get(self.at) {
                 Some(b'&') => self.reference(),
                 Some(b'<') => self.markup(),
+                Some(b'[') => self.shortcode(),
                 _ => {}
             }
         }
@@ -192,6 +200,20 @@ impl<'a> Reader<'a> {
             None => {
                 self.at += 1;
                 self.out.text("&");
+            }
+        }
+    }
+
+    /// What a publishing system should have made markup of, and did not; a bracket like any other stays.
+    fn shortcode(&mut self) {
+        match shortcode_end(&self.raw[self.at..]) {
+            Some(length) => {
+                self.at += length;
+                self.out.text(" ");
+            }
+            None => {
+                self.at += 1;
+                self.out.text("[");
             }
         }
     }
@@ -226,7 +248,7 @@ impl<'a> Reader<'a> {
             Name::Img => self.image(tag),
             Name::Q => self.out.text("“"),
             Name::Sup => self.superscript(),
-            Name::Li => self.item(),
+            Name::Li => self.item(tag),
             Name::Ul | Name::Ol => self.list(tag),
             Name::Table => self.table(),
             Name::Tr => self.row(),
@@ -323,7 +345,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn item(&mut self) {
+    fn item(&mut self, tag: &Tag<'_>) {
         self.out.set_break(if self.lists.is_empty() { Break::Paragraph } else { Break::Line });
         if self.in_row {
             return;
@@ -332,6 +354,8 @@ impl<'a> Reader<'a> {
         self.out.prefix.clear();
         match self.lists.last_mut() {
             Some(list) if list.number > 0 => {
+                let value = tag.attribute("value").and_then(|value| value.trim().parse().ok());
+                list.number = value.unwrap_or(list.number);
                 self.out.prefix.push_str(&list.number.to_string());
                 self.out.prefix.push_str(". ");
                 list.number = list.number.saturating_add(1);
@@ -371,7 +395,11 @@ impl<'a> Reader<'a> {
 
     /// `10<sup>6</sup>` would read as 106.
     fn superscript(&mut self) {
-        let rest = &self.raw[self.at..];
+        // A note's mark is mostly a link.
+        let inner = tag::read(&self.raw[self.at..])
+            .filter(|tag| !tag.is_closing && matches!(tag.name, Name::A | Name::Inline))
+            .map_or(0, |tag| tag.length);
+        let rest = &self.raw[self.at + inner..];
         let length =
             rest.bytes().take(4).take_while(|b| matches!(b, b'0'..=b'9' | b'-' | b'+')).count();
         if length == 0
@@ -391,7 +419,7 @@ impl<'a> Reader<'a> {
             };
             self.out.character(raised);
         }
-        self.at += length;
+        self.at += inner + length;
     }
 
     /// Of a picture only an emoji that it stands for is text.
@@ -429,12 +457,50 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Shortcodes of publishing systems by their names; page builders begin all of theirs alike.
+const SHORTCODES: [&str; 8] =
+    ["caption", "wp_caption", "gallery", "embed", "audio", "video", "playlist", "contact-form-7"];
+const BUILDERS: [&str; 4] = ["vc_", "et_pb_", "fusion_", "su_"];
+/// No shortcode is longer.
+const MAX_SHORTCODE: usize = 1_000;
+
+/// Length of the shortcode at the start of `text`, which begins with `[`; of an embedded address to its end.
+fn shortcode_end(text: &str) -> Option<usize> {
+    let inside = &text.as_bytes()[1..text.len().min(MAX_SHORTCODE)];
+    let is_closing = inside.first() == Some(&b'/');
+    let start = usize::from(is_closing);
+    let is_of_name = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    let length = inside[start..].iter().take_while(is_of_name).count();
+    // Of ASCII alone.
+    let name = text.get(1 + start..1 + start + length)?;
+    if !SHORTCODES.contains(&name) && !BUILDERS.iter().any(|builder| name.starts_with(builder)) {
+        return None;
+    }
+    let end = memchr(b']', inside)? + 2;
+    let attributes = text.get(1 + start + length..end - 1)?;
+    let is_written_like_one = attributes.is_empty() || attributes.contains('=');
+    // `[video]` is what some write where they leave one out.
+    let is_word =
+        !is_closing && attributes.is_empty() && matches!(name, "audio" | "video" | "caption");
+    if !is_written_like_one || is_word || attributes.contains('[') {
+        return None;
+    }
+    let embedded = (name == "embed" && !is_closing)
+        .then(|| {
+            memmem::find(&inside[end - 1..], b"[/embed]").map(|at| end + at + "[/embed]".len())
+        })
+        .flatten();
+    Some(embedded.unwrap_or(end))
+}
+
 /// Brings what was read to the form that reading it again would give: normal form C, no references, no tags.
 fn settle(text: &mut Lines) {
     if !text.text.is_ascii() {
         compose(text);
     }
-    if memchr2(b'<', b'&', text.text.as_bytes()).is_some() {
+    let has_shortcode =
+        memchr_iter(b'[', text.text.as_bytes()).any(|at| shortcode_end(&text.text[at..]).is_some());
+    if has_shortcode || memchr2(b'<', b'&', text.text.as_bytes()).is_some() {
         rewrite(text, disarm);
     }
 }
@@ -470,14 +536,19 @@ fn rewrite(text: &mut Lines, mut write: impl FnMut(&str, &mut String)) {
     }
 }
 
-/// A text about markup keeps its `<b>` as `‹b›`, and a reference that came together by accident comes apart.
+/// A text about markup keeps its `<b>` as `‹b›`, and a reference or a shortcode that came together by accident comes apart.
 fn disarm(line: &str, out: &mut String) {
     let mut rest = line;
-    while let Some(at) = memchr2(b'<', b'&', rest.as_bytes()) {
+    while let Some(at) = memchr3(b'<', b'&', b'[', rest.as_bytes()) {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
         if rest.starts_with('&') {
             out.push_str(if entities::read(rest).is_some() { "& " } else { "&" });
+            rest = &rest[1..];
+            continue;
+        }
+        if rest.starts_with('[') {
+            out.push_str(if shortcode_end(rest).is_some() { "[ " } else { "[" });
             rest = &rest[1..];
             continue;
         }

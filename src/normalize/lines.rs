@@ -216,8 +216,16 @@ impl Builder {
         }
         self.open_line();
         let start = self.out.text.len();
-        if std::mem::take(&mut self.space) && self.before.is_some() {
-            self.out.text.push(' ');
+        if std::mem::take(&mut self.space)
+            && let Some(before) = self.before
+        {
+            // Scripts that write no spaces wrap their sources all the same.
+            let is_wrapped = self.newlines > 0
+                && joins_lines(before)
+                && run.chars().next().is_some_and(joins_lines);
+            if !is_wrapped {
+                self.out.text.push(' ');
+            }
         }
         self.out.text.push_str(run);
         self.count_marks(start);
@@ -302,4 +310,12 @@ impl Builder {
         super::wrap::unwrap(&mut self.out);
         self.out
     }
+}
+
+/// Han, kana and their punctuation: written without spaces. Korean has them.
+fn joins_lines(character: char) -> bool {
+    matches!(
+        character,
+        '\u{3001}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff01}'..='\u{ff60}'
+    )
 }

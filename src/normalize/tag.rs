@@ -159,7 +159,10 @@ fn meaning(written: &str) -> Name {
         | b"var" | b"wbr" | b"picture" | b"source" | b"track" | b"param" | b"link" | b"meta"
         | b"base" | b"input" | b"col" | b"area" | b"embed" | b"blink" | b"marquee" | b"math"
         | b"html" | b"body" | b"tbody" | b"thead" | b"tfoot" | b"colgroup" | b"slot"
-        | b"basefont" | b"bgsound" | b"keygen" | b"spacer" => Name::Inline,
+        | b"basefont" | b"bgsound" | b"keygen" | b"spacer" | b"mi" | b"mn" | b"mo" | b"ms"
+        | b"mrow" | b"mtext" | b"msup" | b"msub" | b"msubsup" | b"mfrac" | b"msqrt" | b"mroot"
+        | b"mstyle" | b"mspace" | b"mover" | b"munder" | b"munderover" | b"mpadded" | b"mtable"
+        | b"mtr" | b"mtd" | b"semantics" => Name::Inline,
         b"div" | b"section" | b"article" | b"header" | b"footer" | b"main" | b"aside"
         | b"blockquote" | b"figure" | b"address" | b"center" | b"dl" | b"dt" | b"fieldset"
         | b"legend" | b"details" | b"summary" | b"hgroup" | b"hr" | b"form" | b"dir" | b"menu"
@@ -179,9 +182,8 @@ fn meaning(written: &str) -> Name {
         b"script" | b"style" | b"textarea" | b"title" => Name::Raw,
         b"iframe" | b"noscript" | b"template" | b"noframes" | b"noembed" | b"svg" | b"object"
         | b"applet" | b"canvas" | b"audio" | b"video" | b"button" | b"select" | b"option"
-        | b"datalist" | b"map" | b"head" | b"nav" | b"rt" | b"rp" | b"progress" | b"meter" => {
-            Name::Skipped
-        }
+        | b"datalist" | b"map" | b"head" | b"nav" | b"rt" | b"rp" | b"progress" | b"meter"
+        | b"annotation" => Name::Skipped,
         _ => Name::Unknown,
     }
 }
@@ -405,9 +407,11 @@ pub(super) fn element_end(text: &str, written: &str) -> Option<usize> {
 /// Text that a cell of a data table may hold; longer ones are columns of a page.
 const MAX_CELL_BYTES: usize = 400;
 
-/// Whether a table, read from behind its tag, only arranges a page: it holds a table, one column, or long texts.
+/// Whether a table, read from behind its tag, only arranges a page: it holds a table, one column, or in a cell a long
+/// text, several paragraphs or a heading with one.
 pub(super) fn is_layout_table(text: &str) -> bool {
     let (mut at, mut cells, mut max_cells, mut cell_bytes) = (0, 0_usize, 0, 0_usize);
+    let mut paragraphs = 0;
     while let Some(found) = memchr(b'<', &text.as_bytes()[at..]) {
         cell_bytes += found;
         at += found + 1;
@@ -422,7 +426,13 @@ pub(super) fn is_layout_table(text: &str) -> bool {
             Name::Cell if !tag.is_closing => {
                 cells += 1;
                 max_cells = max_cells.max(cells);
-                cell_bytes = 0;
+                (cell_bytes, paragraphs) = (0, 0);
+            }
+            Name::P | Name::Heading if !tag.is_closing && cells > 0 => {
+                paragraphs += 1;
+                if paragraphs > 1 {
+                    return true;
+                }
             }
             _ => {}
         }

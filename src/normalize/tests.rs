@@ -33,7 +33,7 @@ fn piece() -> impl Strategy<Value = String> {
             "<p>", "</p>", "<br>", "<br/>", "<div>", "<b>", "</b>", "<a href='x'>", "</a>", "<ul><li>", "</li></ul>",
             "<pre>", "</pre>", "<table><tr><td>", "</td><td>", "</td></tr></table>", "<script>", "</script>", "<h2>",
             "</h2>", "<!--", "-->", "<![CDATA[", "]]>", "&amp;", "&lt;", "&lt;p&gt;", "&nbsp;", "&#13;", "&#x200b;",
-            "&", "<", ">", "\n", "\n\n", "\t", "    ", "\r\n", "<sup>2</sup>", "<li>", "<ol start=3>",
+            "[gallery]", "[embed]", "[/embed]", "[caption a=b]", "[", "&", "<", ">", "\n", "\n\n", "\t", "    ", "\r\n", "<sup>2</sup>", "<li>", "<ol start=3>",
         ]).prop_map(str::to_owned),
         3 => proptest::sample::select(vec![
             "Read more", "Harbour closes", "Harbour closes.", "Read also: Silt", "© 2026 Gazette", "[...]", "(Reuters)",
@@ -65,6 +65,50 @@ proptest! {
         prop_assert!(is_clean(&got.title) && !got.title.contains('\n'), "{:?}", got.title);
         prop_assert!(!got.body.contains("<p>") && !got.body.contains("</"), "{:?}", got.body);
         prop_assert_eq!(got.body.trim(), got.body.as_str());
+    }
+}
+
+#[test]
+fn markup_that_means_something_is_read_and_what_means_nothing_goes() {
+    for (html, expected) in [
+        // Publishing systems' own codes.
+        (
+            "<p>[caption id=\"a1\" width=\"300\"]<img src=\"a\"> The new pier[/caption]</p><p>It opened.</p>",
+            "The new pier\n\nIt opened.",
+        ),
+        ("<p>It opened.</p>[gallery ids=\"1,2\"]", "It opened."),
+        (
+            "<p>It opened.</p><p>[embed]https://video.example/1[/embed]</p><p>So it did.</p>",
+            "It opened.\n\nSo it did.",
+        ),
+        ("[vc_row][vc_column width=\"1/2\"]<p>It opened.</p>[/vc_column][/vc_row]", "It opened."),
+        (
+            "<p>He said [sic] that [video] shows [gallery visitors] and [1] [2].</p>",
+            "He said [sic] that [video] shows [gallery visitors] and [1] [2].",
+        ),
+        ("<p>[<b></b>gallery] stays apart.</p>", "[ gallery] stays apart."),
+        // What arranges a page is no table of data.
+        (
+            "<table><tr><td><h3>One</h3><p>The dog was found.</p></td><td><h3>Two</h3><p>The cat was not.</p></td></tr></table>",
+            "One\n\nThe dog was found.\n\nTwo\n\nThe cat was not.",
+        ),
+        ("<table><tr><td><p>Cork</p></td><td><p>4</p></td></tr></table>", "Cork | 4"),
+        // Numbers, notes, formulas.
+        ("<ol><li>One</li><li value=\"9\">Nine</li><li>Ten</li></ol>", "1. One\n9. Nine\n10. Ten"),
+        (
+            "<p>Signed in 1648.<sup><a href=\"#n1\">1</a></sup> It held.</p>",
+            "Signed in 1648.¹ It held.",
+        ),
+        ("<p>So <math><mi>a</mi><mo>+</mo><mi>b</mi></math> it is.</p>", "So a+b it is."),
+        ("<p>It opened.</p>]]&gt;", "It opened."),
+        // A source wrapped at a column: no spaces where the script has none.
+        (
+            "<p>市政府周三\n宣布封闭港口，在\nABC 大楼旁。</p>",
+            "市政府周三宣布封闭港口，在 ABC 大楼旁。",
+        ),
+        ("<p>정부는 수요일\n항구를 닫았다.</p>", "정부는 수요일 항구를 닫았다."),
+    ] {
+        assert_eq!(article("Zyx", html).body, expected, "{html}");
     }
 }
 

@@ -359,6 +359,14 @@ const MAX_CLAUSE: usize = 16;
 /// Letters of one in a script without spaces.
 const MAX_DENSE: usize = 8;
 
+/// "That" in languages whose verb stands last.
+const THAT: [&str; 4] = ["کہ", "कि", "যে", "که"];
+
+/// Whether a text before a call says that somebody else calls: `the message said that for the prize ...`.
+pub(super) fn reports(text: &str) -> bool {
+    text.split_whitespace().any(|word| THAT.contains(&word))
+}
+
 /// Whether a text is a short clause and no more, in scripts without spaces without the particles of a sentence.
 pub(super) fn is_short_clause(text: &str, is_notice: bool) -> bool {
     let is_dense_clause = || {

@@ -363,6 +363,7 @@ impl Text<'_> {
                 };
                 guards::is_names(within()) && !(is_bare() && (is_sentence() || self.goes_on(at)))
             }
+            _ if matches!(kind, "click_here" | "read_more") && guards::reports(within()) => false,
             // What was published long ago is news again, with its year.
             _ if end < text.len() => kind != "first_published" || guards::is_place(within()),
             _ if at == end || guards::is_address(within()) => true,
