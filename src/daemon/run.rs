@@ -294,6 +294,7 @@ impl<'a> Loop<'a> {
                 },
             }
             vitals.beat(&writer, Instant::now());
+            vitals.listen_again(&self.config.http, Instant::now()).await;
         }
     }
 

@@ -30,6 +30,9 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 const BEATS_PER_LIMIT: u32 = 8;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// An address that somebody else held is tried again after this time.
+const LISTEN_AGAIN: Duration = Duration::from_secs(5);
+
 /// What keeps everything from being written is logged again after this time.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -44,6 +47,8 @@ pub(super) struct Vitals {
     probes: JoinSet<()>,
     server: JoinSet<()>,
     listening: Option<Listen>,
+    /// When what could not be listened on is tried again.
+    listen_again_at: Option<Instant>,
     /// What keeps the loop itself from writing, and until when it does not try.
     pub(super) hindrance: Option<(String, Instant)>,
     stalled_after: Duration,
@@ -67,6 +72,7 @@ impl Vitals {
             probes: JoinSet::new(),
             server: JoinSet::new(),
             listening: None,
+            listen_again_at: None,
             hindrance: None,
             stalled_after,
             store,
@@ -81,8 +87,21 @@ impl Vitals {
             Ok(listener) => self.serve(http, listener).await,
             Err(error) => {
                 let error = chain(&error);
-                tracing::error!(error, "metrics and health are not served: {error}");
+                tracing::error!(error, "metrics and health are not served for now: {error}");
+                self.listen_again_at = Some(Instant::now() + LISTEN_AGAIN);
             }
+        }
+    }
+
+    /// Tries again, from time to time and without another word, what somebody else held when it was to be listened on.
+    pub(super) async fn listen_again(&mut self, http: &config::Http, at: Instant) {
+        if self.listen_again_at.is_none_or(|again_at| at < again_at) {
+            return;
+        }
+        self.listen_again_at = None;
+        match bind(http, self.listening.as_ref()).await {
+            Ok(listener) => self.serve(http, listener).await,
+            Err(_) => self.listen_again_at = Some(at + LISTEN_AGAIN),
         }
     }
 
@@ -97,6 +116,7 @@ impl Vitals {
             return;
         }
         self.server.shutdown().await;
+        self.listen_again_at = None;
         self.listening = http.listen.clone();
         let Some(listener) = listener else { return };
         tracing::info!(listen = listener.address(), "metrics and health are served");

@@ -227,6 +227,23 @@ fn a_reload_onto_a_port_that_is_taken_is_refused_and_changes_nothing() {
     assert_eq!(service.stop().0, Some(0));
 }
 
+#[test]
+fn a_port_that_is_taken_at_the_start_is_tried_again() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let program = Program::new().feed("a.xml", &rss("a", &[("One", STORY)]));
+    fs::create_dir(program.path("conf.d")).unwrap();
+    program.write("conf.d/http.toml", &format!("[http]\nlisten = \"{address}\"\n"));
+    let service = Service::start(&program);
+    until("the feed is polled", || polls(&program) == 1);
+    drop(taken);
+    until("it listens there", || {
+        service.hear();
+        TcpStream::connect(address).is_ok()
+    });
+    assert_eq!(service.stop().0, Some(0));
+}
+
 /// In the journal the fields are seen by who asks for them; a message must say by itself what is the matter.
 #[test]
 fn a_message_carries_its_reason() {

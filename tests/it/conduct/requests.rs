@@ -375,6 +375,10 @@ fn a_429_stops_every_feed_of_its_origin() {
     assert_eq!(to_news(), 1, "the others of that origin were not asked");
     rounds(&program, 2);
     assert_eq!(to_news(), 1, "nor later, by another process");
+    // Whatever their rows say, they are not due while the order holds.
+    change(&program, "UPDATE feeds SET next_poll_at = '2020-01-01T00:00:00Z' WHERE id = 2");
+    let shown = program.run(&["feeds"]).expect(0).stdout;
+    assert!(!shown.contains("due"), "{shown}");
     assert_eq!(server.requests("http://other.example/feed").len(), 3);
 }
 
