@@ -162,14 +162,24 @@ fn kind_of(text: &str) -> Option<&'static str> {
         .or_else(|| kind_of_sentences(text))
 }
 
-/// A line of several sentences is furniture if every one of them is.
+/// Words of a question that a call answers.
+const MAX_QUESTION: usize = 20;
+
+/// A line of several sentences is furniture if every one of them is, or but for a question to the reader before them:
+/// `Did you like this? Subscribe to our newsletter.`
 fn kind_of_sentences(text: &str) -> Option<&'static str> {
-    let mut kinds = sentences(text).map(|sentence| {
+    let kind_of = |sentence: &str| {
         TABLE.kind_within(sentence, text).or_else(|| is_copyright(sentence).then_some("copyright"))
-    });
-    let first = kinds.next().flatten()?;
-    let mut others = kinds.peekable();
-    (others.peek().is_some() && others.all(|kind| kind.is_some())).then_some(first)
+    };
+    let mut sentences = sentences(text).map(str::trim);
+    let first = sentences.next()?;
+    let mut others = sentences.map(kind_of).peekable();
+    let asks = || guards::is_question(first) && fold::words(first) <= MAX_QUESTION;
+    let kind = match kind_of(first) {
+        None if asks() => *others.peek()?,
+        kind => kind,
+    }?;
+    (others.peek().is_some() && others.all(|kind| kind.is_some())).then_some(kind)
 }
 
 /// `Continue reading THE HEADLINE`: a phrase with the headline before or behind it.

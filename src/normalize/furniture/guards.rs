@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::folded;
-use crate::normalize::{characters::is_unspaced, fold};
+use crate::{
+    normalize::{characters::is_unspaced, fold},
+    parse::dates,
+};
 
 /// What a line talks about that calls on its reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,7 +212,7 @@ const PARTICLES: [char; 14] =
 
 /// Whether a text is made of names: hardly a word in lower case, no sentence, no question.
 pub(super) fn is_names(text: &str) -> bool {
-    if text.trim_end().ends_with(['?', '？', '؟']) {
+    if is_question(text) {
         return false;
     }
     let is_sentence = text.trim_end().ends_with(['.', '。', '।', '۔']);
@@ -254,6 +257,10 @@ pub(super) fn is_names(text: &str) -> bool {
         is_name || is_connector(word)
     });
     all && proper > 0
+}
+
+pub(in crate::normalize) fn is_question(text: &str) -> bool {
+    text.trim_end().ends_with(['?', '？', '؟'])
 }
 
 /// Whether one of several texts with slashes between them names who owns a picture: `detikcom`, `picture alliance`.
@@ -316,9 +323,7 @@ pub(super) fn is_date(before: &str, text: &str) -> bool {
     let mut words = 0;
     let mut is_behind_year = before.rsplit(' ').next().is_some_and(is_year);
     let mut run = if is_behind_year { 2 } else { 0 };
-    // A date behind a colon may be a number and a month.
-    let mut numbers =
-        usize::from(before.ends_with(char::is_numeric)) + usize::from(before.contains(':'));
+    let mut numbers = usize::from(before.ends_with(char::is_numeric));
     let is_sparse = text
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty() && !is_connector(word))
@@ -338,7 +343,32 @@ pub(super) fn is_date(before: &str, text: &str) -> bool {
             }
             run <= MAX_IN_DATE.0
         });
-    numbers >= 2 && is_sparse && words <= MAX_IN_DATE.1 && !text.contains(['，', '。'])
+    // `Stand 1912: 40 houses` counts something.
+    let is_whole = numbers >= 2 || before.contains(':') && is_day_alone(before, text);
+    is_whole
+        && is_sparse
+        && words <= MAX_IN_DATE.1
+        && !text.contains(['，', '。'])
+        && !text.contains(": ")
+}
+
+/// Whether the one number behind a label is a day with its month, an hour or a year: `Updated: 4 May`, not `Updated: 12 dead`.
+fn is_day_alone(before: &str, text: &str) -> bool {
+    let label = before.trim_end_matches(|c: char| c.is_numeric() || c == ' ');
+    let mut words = [&before[label.len()..], text]
+        .into_iter()
+        .flat_map(|part| part.split(|c: char| !c.is_alphanumeric()))
+        .filter(|word| !word.is_empty());
+    words.all(|word| {
+        let is_cased = word.starts_with(|c: char| c.is_uppercase() || is_small_letter(c));
+        match word.chars().count() {
+            _ if word.starts_with(char::is_numeric) && !is_year(word) => {
+                word.chars().take_while(|c| c.is_numeric()).count() <= 2
+            }
+            0..4 => true,
+            _ => !is_cased || dates::names_month(word),
+        }
+    })
 }
 
 /// Whether a word is a year, of a calendar in use.
