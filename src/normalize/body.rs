@@ -139,7 +139,10 @@ pub(super) fn word_count(body: &str) -> u32 {
         }
         let Some(character) = body[at..].chars().next() else { break };
         at += character.len_utf8();
-        if is_unspaced(character) {
+        if matches!(character, '\u{2000}'..='\u{206f}') {
+            // Quotation marks and dashes: no letters, and asked first since the tables of letters are slow.
+            in_word &= is_inside_word(character);
+        } else if is_unspaced(character) {
             count += u32::from(character.is_alphanumeric());
             in_word = false;
         } else if character.is_alphanumeric() {

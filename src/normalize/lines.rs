@@ -162,10 +162,7 @@ impl Builder {
         let bytes = text.as_bytes();
         let mut at = 0;
         while at < bytes.len() {
-            let run = bytes[at..]
-                .iter()
-                .position(|b| SPECIAL[usize::from(*b)])
-                .unwrap_or(bytes.len() - at);
+            let run = plain_run(&bytes[at..]);
             if run > 0 {
                 self.run(&text[at..at + run]);
                 at += run;
@@ -209,7 +206,7 @@ impl Builder {
         }
     }
 
-    /// Adds a run without spaces or special characters.
+    /// Adds a run without special characters, and without spaces but single ones inside.
     fn run(&mut self, run: &str) {
         if run.is_empty() {
             return;
@@ -309,6 +306,23 @@ impl Builder {
         super::wrap::dedent(&mut self.out);
         super::wrap::unwrap(&mut self.out);
         self.out
+    }
+}
+
+/// Bytes at the beginning of a text that are copied as they are: words with one space between them.
+fn plain_run(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        let word = bytes[at..].iter().position(|b| SPECIAL[usize::from(*b)]);
+        let Some(word) = word else { return bytes.len() };
+        at += word;
+        let is_single_space = word > 0
+            && bytes[at] == b' '
+            && bytes.get(at + 1).is_some_and(|b| !SPECIAL[usize::from(*b)]);
+        if !is_single_space {
+            return at;
+        }
+        at += 1;
     }
 }
 

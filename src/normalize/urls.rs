@@ -151,9 +151,12 @@ fn is_tracking(parameter: &str) -> bool {
         (whole.into_iter().collect(), starts)
     });
     // A feed that escaped its ampersands twice has `amp;utm_source`.
-    let name = parameter.split('=').next().unwrap_or_default().to_ascii_lowercase();
-    let name = name.trim_start_matches("amp;");
-    NAMES.0.contains(name) || NAMES.1.iter().any(|start| name.starts_with(start))
+    let parameter = parameter.to_ascii_lowercase();
+    let parameter = parameter.trim_start_matches("amp;");
+    let name = parameter.split('=').next().unwrap_or_default();
+    NAMES.0.contains(name)
+        || NAMES.0.contains(parameter)
+        || NAMES.1.iter().any(|start| name.starts_with(start))
 }
 
 #[cfg(test)]
@@ -172,6 +175,9 @@ mod tests {
                 "https://a.example/one?ito=1490&sref=rss&srnd=x&itid=lk_1&intcmp=y",
                 "https://a.example/one",
             ),
+            ("https://a.example/one?partner=rss&emc=rss&p=2", "https://a.example/one?p=2"),
+            ("https://a.example/watch?v=a&feature=rss", "https://a.example/watch?v=a"),
+            ("https://a.example/watch?feature=films", "https://a.example/watch?feature=films"),
             ("https://a.example/one#xtor=RSS-1", "https://a.example/one"),
             ("https://a.example/one#utm_source=rss&utm_medium=x", "https://a.example/one"),
             ("https://a.example/one#:~:text=word", "https://a.example/one"),
