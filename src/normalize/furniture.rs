@@ -46,13 +46,18 @@ fn cut_lines(body: &mut Lines, title: &str, cuts: &mut Cuts) {
     let count = body.lines.len();
     let mut kinds: Vec<Option<&'static str>> = vec![None; count];
     for index in (0..count).filter(|i| *i < MAX_LOOKED_AT || i + MAX_LOOKED_AT >= count) {
-        let line = &body.lines[index];
+        let line = body.lines[index];
         let is_below_label = index > 0 && kinds[index - 1] == Some("related");
-        kinds[index] = if is_below_label && is_link(body, line) {
+        kinds[index] = if is_below_label && is_link(body, &line) {
             Some("related")
+        } else if line.cleared == (line.start, line.end) {
+            None
         } else {
-            kind_of_line(body.get(line), title)
+            kind_of_line(body.get(&line), title)
         };
+        if kinds[index].is_none() {
+            body.lines[index].cleared = (line.start, line.end);
+        }
     }
     keep_weak_inside(&mut kinds);
     remove_all(body, &kinds, cuts);

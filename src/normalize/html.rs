@@ -508,9 +508,23 @@ fn settle(text: &mut Lines) {
 /// Normal form C, where a line is not in it already.
 fn compose(text: &mut Lines) {
     use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
-    if is_nfc_quick(text.text.chars()) != IsNormalized::Yes {
+    if may_decompose(text.text.as_bytes()) && is_nfc_quick(text.text.chars()) != IsNormalized::Yes {
         rewrite(text, |line, out| out.extend(line.nfc()));
     }
+}
+
+/// Whether a text holds letters that may not be in normal form C: others than those below U+0300, of Cyrillic below
+/// U+0480, and General Punctuation below U+2040.
+fn may_decompose(bytes: &[u8]) -> bool {
+    let is_doubtful = |byte: u8| byte >= 0xcc && !matches!(byte, 0xd0 | 0xd1);
+    bytes.chunks(64).enumerate().any(|(index, block)| {
+        // First without a branch, all bytes at once.
+        block.iter().fold(false, |any, byte| any | is_doubtful(*byte))
+            && block.iter().enumerate().any(|(at, byte)| {
+                let next = bytes.get(index * 64 + at + 1);
+                is_doubtful(*byte) && !(*byte == 0xe2 && next == Some(&0x80))
+            })
+    })
 }
 
 /// Writes every line anew; marks inside a changed line are lost.

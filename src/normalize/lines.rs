@@ -32,6 +32,8 @@ pub(super) struct Line {
     pub(super) marked: usize,
     /// Where the run of bold, italics or link ends that the line begins with; `start` without one.
     pub(super) marked_until: usize,
+    /// Where it stood, from begin to end, when it was found to be no furniture.
+    pub(super) cleared: (usize, usize),
 }
 
 /// A clean text and its lines in order; bytes between the lines' ranges belong to no line.
@@ -309,21 +311,42 @@ impl Builder {
     }
 }
 
+/// Bytes that are looked at together.
+const BLOCK: usize = 32;
+
 /// Bytes at the beginning of a text that are copied as they are: words with one space between them.
 fn plain_run(bytes: &[u8]) -> usize {
     let mut at = 0;
     loop {
+        while at > 0
+            && let Some(block) = bytes[at..].first_chunk()
+            && is_plain_block(block)
+        {
+            at += BLOCK;
+        }
         let word = bytes[at..].iter().position(|b| SPECIAL[usize::from(*b)]);
         let Some(word) = word else { return bytes.len() };
         at += word;
-        let is_single_space = word > 0
+        let is_single_space = at > 0
             && bytes[at] == b' '
+            && bytes[at - 1] != b' '
             && bytes.get(at + 1).is_some_and(|b| !SPECIAL[usize::from(*b)]);
         if !is_single_space {
             return at;
         }
         at += 1;
     }
+}
+
+/// Whether a block and the byte behind it are printable ASCII without two spaces in a row, nor one at the end. Without a
+/// branch, so that the compiler takes all bytes at once.
+fn is_plain_block(block: &[u8; BLOCK + 1]) -> bool {
+    let is_odd = block.windows(2).fold(0_u8, |odd, pair| {
+        let is_special = u8::from(!(0x20..0x7f).contains(&pair[0]));
+        let is_gap = u8::from(pair[0] == b' ') & u8::from(!(0x21..0x7f).contains(&pair[1]));
+        odd | is_special | is_gap
+    });
+    is_odd == 0
 }
 
 /// Han, kana and their punctuation: written without spaces. Korean has them.
