@@ -154,15 +154,15 @@ fn meaning(written: &str) -> Name {
         b"img" | b"image" => Name::Img,
         b"b" | b"strong" | b"em" | b"i" | b"u" | b"mark" | b"cite" => Name::Bold,
         b"span" | b"font" | b"small" | b"big" | b"abbr" | b"acronym" | b"bdi" | b"bdo"
-        | b"code" | b"data" | b"del" | b"dfn" | b"ins" | b"kbd" | b"nobr" | b"output" | b"ruby"
-        | b"rb" | b"s" | b"samp" | b"strike" | b"sub" | b"time" | b"tt" | b"var" | b"wbr"
-        | b"picture" | b"source" | b"track" | b"param" | b"link" | b"meta" | b"base" | b"input"
-        | b"col" | b"area" | b"embed" | b"blink" | b"marquee" | b"math" | b"html" | b"body"
-        | b"tbody" | b"thead" | b"tfoot" | b"colgroup" | b"slot" | b"basefont" | b"bgsound"
-        | b"keygen" | b"spacer" | b"mi" | b"mn" | b"mo" | b"ms" | b"mrow" | b"mtext" | b"msup"
-        | b"msub" | b"msubsup" | b"mfrac" | b"msqrt" | b"mroot" | b"mstyle" | b"mspace"
-        | b"mover" | b"munder" | b"munderover" | b"mpadded" | b"mtable" | b"mtr" | b"mtd"
-        | b"semantics" => Name::Inline,
+        | b"code" | b"data" | b"del" | b"dfn" | b"ins" | b"kbd" | b"label" | b"nobr"
+        | b"output" | b"ruby" | b"rb" | b"s" | b"samp" | b"strike" | b"sub" | b"time" | b"tt"
+        | b"var" | b"wbr" | b"picture" | b"source" | b"track" | b"param" | b"link" | b"meta"
+        | b"base" | b"input" | b"col" | b"area" | b"embed" | b"blink" | b"marquee" | b"math"
+        | b"html" | b"body" | b"tbody" | b"thead" | b"tfoot" | b"colgroup" | b"slot"
+        | b"basefont" | b"bgsound" | b"keygen" | b"spacer" | b"mi" | b"mn" | b"mo" | b"ms"
+        | b"mrow" | b"mtext" | b"msup" | b"msub" | b"msubsup" | b"mfrac" | b"msqrt" | b"mroot"
+        | b"mstyle" | b"mspace" | b"mover" | b"munder" | b"munderover" | b"mpadded" | b"mtable"
+        | b"mtr" | b"mtd" | b"semantics" => Name::Inline,
         b"div" | b"section" | b"article" | b"header" | b"footer" | b"main" | b"aside"
         | b"blockquote" | b"figure" | b"address" | b"center" | b"dl" | b"dt" | b"fieldset"
         | b"legend" | b"details" | b"summary" | b"hgroup" | b"hr" | b"form" | b"dir" | b"menu"
@@ -181,9 +181,9 @@ fn meaning(written: &str) -> Name {
         b"tr" => Name::Tr,
         b"script" | b"style" | b"textarea" | b"title" => Name::Raw,
         b"iframe" | b"noscript" | b"template" | b"noframes" | b"noembed" | b"svg" | b"object"
-        | b"applet" | b"canvas" | b"audio" | b"video" | b"button" | b"label" | b"select"
-        | b"option" | b"datalist" | b"map" | b"head" | b"nav" | b"rt" | b"rp" | b"progress"
-        | b"meter" | b"annotation" => Name::Skipped,
+        | b"applet" | b"canvas" | b"audio" | b"video" | b"button" | b"select" | b"option"
+        | b"datalist" | b"map" | b"head" | b"nav" | b"rt" | b"rp" | b"progress" | b"meter"
+        | b"annotation" => Name::Skipped,
         _ => Name::Unknown,
     }
 }
