@@ -483,11 +483,6 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year, month, days - days_from_civil(year, month, 1) + 1)
 }
 
-/// Whether a word names a month, or begins with its name.
-pub(crate) fn names_month(word: &str) -> bool {
-    month(word).is_some()
-}
-
 /// The month a word names, in the languages of `data/months.txt`. Finnish `marraskuuta` is November, though it begins
 /// like March: the longest name that a word begins with is the one.
 fn month(word: &str) -> Option<i64> {

@@ -13,7 +13,7 @@ use crate::model::{Document, Known, ParsedFeed};
 
 mod canonical;
 mod charset;
-pub(crate) mod dates;
+mod dates;
 mod entries;
 mod entry;
 mod head;

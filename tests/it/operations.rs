@@ -266,7 +266,11 @@ fn a_message_carries_its_reason() {
         messages().iter().any(|it| it.starts_with(start) && it.contains(reason))
     };
     until("it is ready", || says("ready", ""));
-    assert!(says("metrics and health are not served: ", &address.to_string()), "{:?}", messages());
+    assert!(
+        says("metrics and health are not served for now: ", &address.to_string()),
+        "{:?}",
+        messages()
+    );
     program.write("newsfold.toml", "[log]\nlevel = \"loud\"\n");
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());

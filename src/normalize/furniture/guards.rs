@@ -5,10 +5,7 @@ use std::sync::LazyLock;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::folded;
-use crate::{
-    normalize::{characters::is_unspaced, fold},
-    parse::dates,
-};
+use crate::normalize::{characters::is_unspaced, fold};
 
 /// What a line talks about that calls on its reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -366,9 +363,18 @@ fn is_day_alone(before: &str, text: &str) -> bool {
                 word.chars().take_while(|c| c.is_numeric()).count() <= 2
             }
             0..4 => true,
-            _ => !is_cased || dates::names_month(word),
+            _ => !is_cased || names_month(word),
         }
     })
+}
+
+/// Whether a word begins with the name of a month, in the languages of the table that dates are read by.
+fn names_month(word: &str) -> bool {
+    let lines = include_str!("../../parse/data/months.txt").lines();
+    let names =
+        lines.filter(|line| !line.starts_with('#')).flat_map(|line| line.split(' ').skip(1));
+    let word = word.to_lowercase();
+    names.filter(|name| !name.is_empty()).any(|name| word.starts_with(name))
 }
 
 /// Whether a word is a year, of a calendar in use.
