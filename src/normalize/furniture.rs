@@ -173,14 +173,14 @@ const MAX_QUESTION: usize = 20;
 /// A line of several sentences is furniture if every one of them is, or but for a question to the reader before them:
 /// `Did you like this? Subscribe to our newsletter.`
 fn kind_of_sentences(text: &str) -> Option<&'static str> {
-    let kind_of = |sentence: &str| {
+    let kind_of_one = |sentence: &str| {
         TABLE.kind_within(sentence, text).or_else(|| is_copyright(sentence).then_some("copyright"))
     };
     let mut sentences = sentences(text).map(str::trim);
     let first = sentences.next()?;
-    let mut others = sentences.map(kind_of).peekable();
+    let mut others = sentences.map(kind_of_one).peekable();
     let asks = || guards::is_question(first) && fold::words(first) <= MAX_QUESTION;
-    let kind = match kind_of(first) {
+    let kind = match kind_of_one(first) {
         None if asks() => *others.peek()?,
         kind => kind,
     }?;

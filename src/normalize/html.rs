@@ -589,3 +589,23 @@ fn disarm(line: &str, out: &mut String) {
     }
     out.push_str(rest);
 }
+
+#[cfg(test)]
+mod tests {
+    use unicode_normalization::{IsNormalized, char::canonical_combining_class, is_nfc_quick};
+
+    use super::*;
+    use crate::normalize::characters::{Fate, fate};
+
+    #[test]
+    fn whatever_may_not_be_in_normal_form_is_looked_at() {
+        // U+2000 and U+2001 have become spaces.
+        for character in ('\0'..=char::MAX).filter(|c| fate(*c, None) == Fate::Keep(*c)) {
+            let is_sure = is_nfc_quick(std::iter::once(character)) == IsNormalized::Yes
+                && canonical_combining_class(character) == 0;
+            let text = [" ".repeat(62), character.to_string()].concat();
+            assert!(is_sure || may_decompose(text.as_bytes()), "{character:?}");
+        }
+        assert!(!may_decompose("“Žluťoučký кот” – 5 €".replace('€', "").as_bytes()));
+    }
+}

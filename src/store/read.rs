@@ -236,14 +236,17 @@ impl Database {
             FeedFilter::Failing => "state IN ('failing', 'stale', 'gone')",
             FeedFilter::Due => "id IN (SELECT id FROM due)",
         };
-        // Of two columns of one name the first is read: no feed is due before the orders of its server have ended.
+        // No feed is due before the orders of its server have ended.
         let sql = format!(
-            "SELECT max(s.next_poll_at, coalesce(f.retry_after_until, ''), coalesce(h.retry_after_until, ''))
-                    AS next_poll_at, s.*
+            "SELECT s.*,
+                    max(s.next_poll_at, coalesce(f.retry_after_until, ''), coalesce(h.retry_after_until, ''))
+                    AS due_at
              FROM feed_health AS s JOIN feeds AS f ON f.id = s.id LEFT JOIN hosts AS h ON h.origin = f.origin
              WHERE s.{condition} ORDER BY s.id"
         );
-        self.all(&sql, [], health_from)
+        self.all(&sql, [], |row| {
+            Ok(FeedHealth { next_poll_at: row.get("due_at")?, ..health_from(row)? })
+        })
     }
 
     /// One feed and why its next poll is when it is.

@@ -256,7 +256,8 @@ pub(super) fn is_names(text: &str) -> bool {
     all && proper > 0
 }
 
-pub(in crate::normalize) fn is_question(text: &str) -> bool {
+/// Whether a text ends as a question.
+pub(super) fn is_question(text: &str) -> bool {
     text.trim_end().ends_with(['?', '？', '؟'])
 }
 
@@ -349,7 +350,8 @@ pub(super) fn is_date(before: &str, text: &str) -> bool {
         && !text.contains(": ")
 }
 
-/// Whether the one number behind a label is a day with its month, an hour or a year: `Updated: 4 May`, not `Updated: 12 dead`.
+/// Whether the one number behind a label is a day with its month, an hour or a year: `Updated: 4 May`, not
+/// `Updated: 12 dead`.
 fn is_day_alone(before: &str, text: &str) -> bool {
     let label = before.trim_end_matches(|c: char| c.is_numeric() || c == ' ');
     let mut words = [&before[label.len()..], text]
