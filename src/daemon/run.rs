@@ -4,6 +4,14 @@
 //! again, a feed falls due, or somebody signals, and otherwise every [`LONGEST_SLEEP`].
 
 use std::{
+    env, io,
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::{
+            ffi::OsStrExt as _,
+            net::{SocketAddr, UnixDatagram},
+        },
+    },
     path::Path,
     process,
     sync::Arc,
@@ -601,7 +609,20 @@ fn may_pass(error: &anyhow::Error) -> bool {
 
 /// Outside of a service manager there is nobody to tell.
 pub(super) fn notify(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
+    if let Err(error) = send(states) {
         tracing::debug!(%error, "cannot notify the service manager");
     }
+}
+
+/// Tells without waiting, as `sd_notify::notify` would: a manager that does not read must not hold up the feeds.
+fn send(states: &[NotifyState<'_>]) -> io::Result<()> {
+    let Some(path) = env::var_os("NOTIFY_SOCKET") else { return Ok(()) };
+    let lines: String = states.iter().map(|state| format!("{state}\n")).collect();
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    match path.as_bytes().strip_prefix(b"@") {
+        Some(name) => socket.connect_addr(&SocketAddr::from_abstract_name(name)?)?,
+        None => socket.connect(&path)?,
+    }
+    socket.send(lines.as_bytes()).map(drop)
 }

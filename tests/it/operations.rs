@@ -237,11 +237,20 @@ fn a_port_that_is_taken_at_the_start_is_tried_again() {
     let service = Service::start(&program);
     until("the feed is polled", || polls(&program) == 1);
     drop(taken);
-    until("it listens there", || {
-        service.hear();
-        TcpStream::connect(address).is_ok()
-    });
+    until("it listens there", || TcpStream::connect(address).is_ok());
     assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
+fn a_service_manager_that_does_not_read_holds_up_nothing() {
+    let program = Program::new().feed("a.xml", &rss("a", &[("One", STORY)]));
+    let mut service = Service::start(&program);
+    let full = UnixDatagram::unbound().unwrap();
+    full.connect(program.path("notify")).unwrap();
+    full.set_nonblocking(true).unwrap();
+    while full.send(b"STATUS=unread\n").is_ok() {}
+    service.signal("-TERM");
+    until("it has ended", || service.child.try_wait().unwrap().is_some());
 }
 
 /// In the journal the fields are seen by who asks for them; a message must say by itself what is the matter.
