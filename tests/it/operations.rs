@@ -295,7 +295,8 @@ fn metrics_count_feeds_by_the_states_that_feed_health_shows() {
         program = program.feed(name, &rss(name, &[("One", STORY)]));
     }
     program.run(&["once"]).expect(0);
-    let later = "UPDATE feeds SET next_poll_at = '2099-01-01T00:00:00Z';
+    // An hour ahead: what is due later than any rule can have put it is due at once.
+    let later = "UPDATE feeds SET next_poll_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '+1 hour');
          UPDATE feeds SET usual_gap_s = 60, poll_memory = json_set(poll_memory, '$.silent_since', 1) WHERE id = 2;
          UPDATE feeds SET failures = 1 WHERE id >= 3;
          UPDATE feeds SET gone_at = last_poll_at WHERE id = 4;";
