@@ -259,7 +259,7 @@ impl Index {
     }
 
     fn by_passages(&self, signature: &Signature) -> Vec<(u32, Via, u32)> {
-        let mut hits: Vec<u32> = self.passages.under_each(&signature.passages).collect();
+        let mut hits = self.passages.under_each(&signature.passages);
         hits.sort_unstable();
         let runs = hits.chunk_by(|left, right| left == right);
         runs.map(|run| (run[0], run.len() as u32))

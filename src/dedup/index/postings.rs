@@ -1,159 +1,265 @@
 //! Slots by hash: which texts have a passage, a headline, a band of the fingerprint.
 //!
-//! A table of eight bytes a posting with open addressing and linear probing: what a look-up costs at a million texts is
-//! one miss of the cache. It is cut into segments that grow one by one, so that growing never holds the whole table
-//! twice; postings of slots that have left the window go when their segment would have to grow.
+//! A table with open addressing and linear probing, eight bytes a hash. What one text alone has, as nearly all passages,
+//! stands in the table itself; what several have, in a list of its own, so that a sentence which a hundred texts quote is
+//! found in one step. The table is cut into segments that grow one by one, so that growing never holds the whole of it
+//! twice; slots that have left the window go when their segment would have to grow.
 
 /// Segments, by the upper bits of a mixed hash.
 const SEGMENT_BITS: u32 = 6;
 /// Slots kept under one hash, the newest.
 pub(super) const MAX_UNDER_ONE: usize = 64;
 
-/// A hash, mixed, and a slot that has it.
-type Posting = (u32, u32);
-/// No slot: the place is free.
-const FREE: u32 = u32::MAX;
-/// No slot any more: what lies behind the place is still found.
-const GONE: u32 = u32::MAX - 1;
+/// No slot: one that was there is gone, or none has come yet.
+const NONE: u32 = u32::MAX;
 
-/// Postings whose mixed hashes begin alike.
+/// A hash and the slots under it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Place {
+    /// Below, what the segment does not tell of the mixed hash; above, how many slots there is room for: see [`Room`].
+    key: u32,
+    /// The slot, or the list.
+    value: u32,
+}
+
+/// How many slots a place has room for: 1 << (room - 1). 0 means that the place is free.
+type Room = u32;
+/// Room for one slot, in the place itself.
+const ALONE: Room = 1;
+const LARGEST: Room = ALONE + MAX_UNDER_ONE.ilog2();
+
+/// Places whose mixed hashes begin alike.
 #[derive(Debug, Default)]
 struct Segment {
-    places: Vec<Posting>,
+    places: Vec<Place>,
     taken: usize,
+}
+
+/// Lists of slots, those of one length together.
+#[derive(Debug, Default)]
+struct Lists {
+    /// Slots of all lists of a length, one after the other.
+    slots: [Vec<u32>; LARGEST as usize],
+    /// Lists that nobody has.
+    unused: [Vec<u32>; LARGEST as usize],
 }
 
 /// Slots by hash.
 #[derive(Debug)]
 pub(super) struct Postings {
     segments: Vec<Segment>,
+    lists: Lists,
 }
 
 impl Postings {
     /// None yet.
     pub(super) fn new() -> Self {
-        Self {
-            segments: std::iter::repeat_with(Segment::default).take(1 << SEGMENT_BITS).collect(),
-        }
+        let segments = std::iter::repeat_with(Segment::default).take(1 << SEGMENT_BITS).collect();
+        Self { segments, lists: Lists::default() }
     }
 
     /// Adds a slot; slots must not fall. Those before `first_slot` may be forgotten.
     pub(super) fn insert(&mut self, hash: u32, slot: u32, first_slot: u32) {
-        let mixed = mix(hash);
-        let segment = &mut self.segments[segment_of(mixed)];
+        let (segment, hash) = split(hash);
+        let segment = &mut self.segments[segment];
         if (segment.taken + 1) * 6 > segment.places.len() * 5 {
-            segment.rebuild(first_slot);
+            segment.rebuild(&mut self.lists, first_slot);
         }
-        segment.insert((mixed, slot));
+        let at = segment.find(hash);
+        let place = &mut segment.places[at];
+        if place.room() == 0 {
+            *place = Place::new(hash, ALONE, slot);
+            segment.taken += 1;
+        } else {
+            self.lists.add(place, slot, first_slot);
+        }
     }
 
     /// Slots under a hash, in no order, at most [`MAX_UNDER_ONE`].
     pub(super) fn under(&self, hash: u32) -> impl Iterator<Item = u32> + '_ {
-        let mixed = mix(hash);
-        let segment = &self.segments[segment_of(mixed)];
-        segment.places_of(mixed).map(|place| segment.places[place].1).filter(|slot| *slot != GONE)
+        self.held(hash).iter().copied().filter(|slot| *slot != NONE)
     }
 
-    /// Slots under each of many hashes. The first place of each is read before any is followed, so that the misses of the
-    /// cache overlap.
-    pub(super) fn under_each<'a>(&'a self, hashes: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
-        let first = |hash: &u32| {
-            let mixed = mix(*hash);
-            let segment = &self.segments[segment_of(mixed)];
-            segment.places.get(segment.home(mixed)).is_some_and(|(_, slot)| *slot != FREE)
+    /// Slots under each of many hashes, those of one after those of another. The first place of each is read before any
+    /// is followed, so that the misses of the cache overlap.
+    pub(super) fn under_each(&self, hashes: &[u32]) -> Vec<u32> {
+        let is_any = |hash: &u32| {
+            let (segment, hash) = split(*hash);
+            let segment = &self.segments[segment];
+            segment.places.get(segment.home(hash)).is_some_and(|place| place.room() > 0)
         };
-        let is_any: Vec<bool> = hashes.iter().map(first).collect();
+        let is_any: Vec<bool> = hashes.iter().map(is_any).collect();
         let held = hashes.iter().zip(is_any).filter(|(_, is_any)| *is_any);
-        held.flat_map(|(hash, _)| self.under(*hash))
+        let held: Vec<&[u32]> = held.map(|(hash, _)| self.held(*hash)).collect();
+        let mut slots = held.concat();
+        slots.retain(|slot| *slot != NONE);
+        slots
     }
 
     /// Takes a slot out from under a hash.
     pub(super) fn remove(&mut self, hash: u32, slot: u32) {
-        let mixed = mix(hash);
-        let segment = &mut self.segments[segment_of(mixed)];
-        let place = segment.places_of(mixed).find(|place| segment.places[*place].1 == slot);
-        if let Some(place) = place {
-            segment.places[place].1 = GONE;
+        let (segment, hash) = split(hash);
+        let segment = &mut self.segments[segment];
+        if segment.places.is_empty() {
+            return;
         }
+        let at = segment.find(hash);
+        let held = self.lists.of_mut(&mut segment.places[at]);
+        held.iter_mut().filter(|held| **held == slot).for_each(|held| *held = NONE);
     }
 
     /// Takes out every slot from `end` on, so that it can be given anew. A pass over all: for rollbacks.
     pub(super) fn truncate(&mut self, end: u32) {
         let places = self.segments.iter_mut().flat_map(|segment| &mut segment.places);
-        places.filter(|(_, slot)| (end..GONE).contains(slot)).for_each(|(_, slot)| *slot = GONE);
+        let alone = places.filter(|place| place.room() == ALONE).map(|place| &mut place.value);
+        let listed = self.lists.slots.iter_mut().flatten();
+        alone.chain(listed).filter(|slot| **slot >= end).for_each(|slot| *slot = NONE);
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         let places: usize = self.segments.iter().map(|segment| segment.places.capacity()).sum();
-        places * size_of::<Posting>() + self.segments.capacity() * size_of::<Segment>()
+        let lists = self.lists.slots.iter().chain(&self.lists.unused).map(Vec::capacity);
+        places * size_of::<Place>()
+            + self.segments.capacity() * size_of::<Segment>()
+            + lists.sum::<usize>() * size_of::<u32>()
+    }
+
+    fn held(&self, hash: u32) -> &[u32] {
+        let (segment, hash) = split(hash);
+        let segment = &self.segments[segment];
+        if segment.places.is_empty() {
+            return &[];
+        }
+        self.lists.of(&segment.places[segment.find(hash)])
+    }
+}
+
+impl Place {
+    fn new(hash: u32, room: Room, value: u32) -> Self {
+        Self { key: hash | room << (32 - SEGMENT_BITS), value }
+    }
+
+    fn hash(self) -> u32 {
+        self.key & (u32::MAX >> SEGMENT_BITS)
+    }
+
+    fn room(self) -> Room {
+        self.key >> (32 - SEGMENT_BITS)
     }
 }
 
 impl Segment {
-    /// Takes the place of one of its hash that is gone, or of the oldest of too many, or the first free one from where the
-    /// hash points. There is one: at most five of six are taken.
-    fn insert(&mut self, posting: Posting) {
-        let (mut count, mut oldest, mut gone) = (0, (u32::MAX, 0), None);
-        let mut place = self.home(posting.0);
-        loop {
-            match self.places[place] {
-                (_, FREE) => break,
-                (hash, _) if hash != posting.0 => {}
-                (_, GONE) => gone = Some(place),
-                (_, slot) => {
-                    count += 1;
-                    oldest = oldest.min((slot, place));
-                }
-            }
-            place = self.after(place);
+    /// The place of a hash, or the free one where it would stand. There is one: at most five of six are taken.
+    fn find(&self, hash: u32) -> usize {
+        let mut at = self.home(hash);
+        while self.places[at].room() > 0 && self.places[at].hash() != hash {
+            at = if at + 1 == self.places.len() { 0 } else { at + 1 };
         }
-        let used = if count >= MAX_UNDER_ONE { Some(oldest.1) } else { gone };
-        self.taken += usize::from(used.is_none());
-        self.places[used.unwrap_or(place)] = posting;
-    }
-
-    /// Where postings of one hash lie.
-    fn places_of(&self, mixed: u32) -> impl Iterator<Item = usize> + '_ {
-        let mut next = self.home(mixed);
-        std::iter::from_fn(move || {
-            loop {
-                let at = next;
-                let (hash, slot) = *self.places.get(at)?;
-                if slot == FREE {
-                    return None;
-                }
-                next = self.after(at);
-                if hash == mixed {
-                    return Some(at);
-                }
-            }
-        })
+        at
     }
 
     /// Where a hash points.
-    fn home(&self, mixed: u32) -> usize {
-        let within = u64::from(mixed << SEGMENT_BITS);
+    fn home(&self, hash: u32) -> usize {
+        let within = u64::from(hash) << SEGMENT_BITS;
         ((within * self.places.len() as u64) >> 32) as usize
     }
 
-    fn after(&self, place: usize) -> usize {
-        if place + 1 == self.places.len() { 0 } else { place + 1 }
-    }
-
-    /// Lays the postings out anew, two of three places taken, without those that may be forgotten.
-    fn rebuild(&mut self, first_slot: u32) {
-        let is_held = |posting: &&Posting| (first_slot..GONE).contains(&posting.1);
-        let held = self.places.iter().filter(is_held).count();
-        let room = vec![(0, FREE); held * 3 / 2 + 8];
-        let old = std::mem::replace(self, Self { places: room, taken: 0 });
-        for posting in old.places.iter().filter(is_held) {
-            self.insert(*posting);
+    /// Lays the places out anew, two of three taken, without slots that may be forgotten.
+    fn rebuild(&mut self, lists: &mut Lists, first_slot: u32) {
+        let mut held = std::mem::take(&mut self.places);
+        held.retain_mut(|place| lists.keep(place, first_slot));
+        self.taken = held.len();
+        self.places = vec![Place::default(); held.len() * 3 / 2 + 8];
+        for place in held {
+            let at = self.find(place.hash());
+            self.places[at] = place;
         }
     }
 }
 
-fn segment_of(mixed: u32) -> usize {
-    (mixed >> (32 - SEGMENT_BITS)) as usize
+impl Lists {
+    fn of<'a>(&'a self, place: &'a Place) -> &'a [u32] {
+        match place.room() {
+            0 => &[],
+            ALONE => std::slice::from_ref(&place.value),
+            room => {
+                let (pool, length) = (room as usize - 1, 1 << (room - 1));
+                &self.slots[pool][place.value as usize * length..][..length]
+            }
+        }
+    }
+
+    fn of_mut<'a>(&'a mut self, place: &'a mut Place) -> &'a mut [u32] {
+        match place.room() {
+            0 => &mut [],
+            ALONE => std::slice::from_mut(&mut place.value),
+            room => {
+                let (pool, length) = (room as usize - 1, 1 << (room - 1));
+                &mut self.slots[pool][place.value as usize * length..][..length]
+            }
+        }
+    }
+
+    /// Adds a slot to a place: where one is gone, in a list twice as long, or in place of the oldest of too many.
+    fn add(&mut self, place: &mut Place, slot: u32, first_slot: u32) {
+        let is_room = |held: &u32| *held == NONE || *held < first_slot;
+        let held = self.of_mut(place);
+        if let Some(room) = held.iter_mut().find(|held| is_room(held)) {
+            *room = slot;
+        } else if place.room() < LARGEST {
+            let held = self.of(place).to_vec();
+            self.put(place, place.room() + 1, &held);
+            self.of_mut(place)[held.len()] = slot;
+        } else if let Some(oldest) = self.of_mut(place).iter_mut().min() {
+            *oldest = slot;
+        }
+    }
+
+    /// Takes out what may be forgotten, and gives a list that is less than half full less room. Whether anything is left.
+    fn keep(&mut self, place: &mut Place, first_slot: u32) -> bool {
+        let is_held = |slot: &u32| *slot != NONE && *slot >= first_slot;
+        let room = place.room();
+        if room <= ALONE {
+            return room == ALONE && is_held(&place.value);
+        }
+        let held: Vec<u32> = self.of(place).iter().copied().filter(is_held).collect();
+        let needed = ALONE + held.len().next_power_of_two().ilog2();
+        if needed < room || held.is_empty() {
+            self.put(place, needed, &held);
+        }
+        !held.is_empty()
+    }
+
+    /// Gives a place so much room, and slots to fill it with.
+    fn put(&mut self, place: &mut Place, room: Room, held: &[u32]) {
+        if place.room() > ALONE {
+            self.unused[place.room() as usize - 1].push(place.value);
+        }
+        if room == ALONE {
+            *place = Place::new(place.hash(), ALONE, held.first().copied().unwrap_or(NONE));
+            return;
+        }
+        let (pool, length) = (room as usize - 1, 1 << (room - 1));
+        let list = self.unused[pool].pop().unwrap_or_else(|| {
+            let slots = &mut self.slots[pool];
+            if slots.len() == slots.capacity() {
+                // By a quarter: growing by half or more would be most of what the lists take.
+                slots.reserve_exact((slots.len() / 4 / length + 64) * length);
+            }
+            slots.resize(slots.len() + length, NONE);
+            (slots.len() / length - 1) as u32
+        });
+        *place = Place::new(place.hash(), room, list);
+        let slots = self.of_mut(place);
+        slots.fill(NONE);
+        slots[..held.len()].copy_from_slice(held);
+    }
+}
+
+/// The segment of a hash, and what else there is of it, mixed.
+fn split(hash: u32) -> (usize, u32) {
+    let mixed = mix(hash);
+    ((mixed >> (32 - SEGMENT_BITS)) as usize, mixed & (u32::MAX >> SEGMENT_BITS))
 }
 
 /// Spreads hashes evenly, one to one: winnowing chooses small ones, bands fill only half of the bits.
