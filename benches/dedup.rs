@@ -107,6 +107,7 @@ fn index(texts: i64) -> Arc<Index> {
                 headline: random.next(),
                 passages: passages.into(),
                 tokens: WORDS as u32,
+                words: None,
             };
             index.insert(TextId(id), FeedId(id % 1000), Timestamp::MIN, &signature);
         }

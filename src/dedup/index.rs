@@ -11,7 +11,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Scope, signature::Signature};
+use super::{Scope, signature::Signature, sketch::Sketch};
 use crate::model::{FeedId, Fingerprint, TextId, Timestamp};
 
 mod postings;
@@ -66,9 +66,12 @@ pub struct Candidate {
     pub shared_passages: u32,
     /// How it was found.
     pub via: Via,
+    /// At most so much of the headline of the text with more tokens stands in the one with fewer; 1 where nothing is known
+    /// of the words of one of them.
+    pub headline_within: f64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Row {
     text: TextId,
     feed: FeedId,
@@ -79,6 +82,8 @@ struct Row {
     /// At most [`MAX_PASSAGES`](super::signature::MAX_PASSAGES).
     passages: u16,
     is_live: bool,
+    /// Of a text that was read back from the database none.
+    sketch: Option<Box<Sketch>>,
 }
 
 /// Signatures of the texts in the window.
@@ -134,7 +139,9 @@ impl Index {
     /// Bytes on the heap, room to grow included.
     pub fn memory_bytes(&self) -> usize {
         let postings = [&self.passages, &self.headlines, &self.bands, &self.own];
+        let sketches = self.rows.iter().filter(|row| row.sketch.is_some()).count();
         self.rows.capacity() * size_of::<Row>()
+            + sketches * size_of::<Sketch>()
             + postings.map(Postings::memory_bytes).iter().sum::<usize>()
     }
 
@@ -159,6 +166,7 @@ impl Index {
             tokens: signature.tokens,
             passages: signature.passages.len() as u16,
             is_live: true,
+            sketch: signature.words.as_ref().map(|words| Box::new(Sketch::of(words))),
         });
         let first_slot = self.first_slot;
         self.each_posting(feed, signature, |postings, hash| {
@@ -332,8 +340,16 @@ fn rank(row: &Row, via: Via, shared: u32, signature: &Signature) -> (f32, Candid
         distance,
         shared_passages: shared,
         via,
+        headline_within: headline_within(row, signature),
     };
     (by_passages.max(by_distance).max(0.0) + headline, candidate)
+}
+
+fn headline_within(row: &Row, signature: &Signature) -> f64 {
+    let Some((words, sketch)) = signature.words.as_ref().zip(row.sketch.as_deref()) else {
+        return 1.0;
+    };
+    if row.tokens > signature.tokens { words.tell(sketch) } else { words.told_by(sketch) }
 }
 
 fn headline_key(signature: &Signature) -> u32 {
@@ -378,6 +394,7 @@ mod tests {
             headline,
             passages: passages.into(),
             tokens: 100,
+            words: None,
         }
     }
 

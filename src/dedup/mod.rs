@@ -9,6 +9,7 @@ mod han;
 pub mod index;
 pub mod join;
 pub mod signature;
+pub mod sketch;
 pub mod thresholds;
 pub mod tokens;
 pub mod verify;
@@ -20,7 +21,9 @@ pub use self::{
     index::{Candidate, Index, Query, Via},
     signature::{Signature, Text},
     thresholds::Thresholds,
-    verify::{Evidence, Reason, Side, Test, Verification, can_be_largely_one, tells, verify},
+    verify::{
+        Evidence, Reason, Side, Test, Verification, can_be_largely_one, may_tell, tells, verify,
+    },
 };
 
 /// Against which texts an article is judged; its own feed decides.

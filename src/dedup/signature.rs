@@ -4,7 +4,10 @@
 //! passages (hashes of chosen five-token runs). Whatever two texts share over a stretch of [`WINDOW`] + [`RUN`] - 1
 //! tokens, they share a passage of (Schleimer, Wilkerson and Aiken, 2003).
 
-use super::tokens::{Token, headline_tokens, tokens};
+use super::{
+    sketch::Words,
+    tokens::{Token, headline_tokens, tokens},
+};
 use crate::model::Fingerprint;
 
 /// Tokens in a passage.
@@ -37,6 +40,8 @@ pub struct Signature {
     pub passages: Box<[u32]>,
     /// Tokens of the body.
     pub tokens: u32,
+    /// Its words; of a text read back from the database none are known.
+    pub words: Option<Words>,
 }
 
 impl Signature {
@@ -49,14 +54,11 @@ impl Signature {
         let passages = passages(body);
         let has_fingerprint = body.len() >= MIN_TOKENS as usize;
         Self {
-            fingerprint: if has_fingerprint {
-                simhash_of(&passages)
-            } else {
-                Fingerprint(0)
-            },
+            fingerprint: if has_fingerprint { simhash_of(&passages) } else { Fingerprint(0) },
             headline: headline(title),
             passages: passages.into_boxed_slice(),
             tokens: body.len() as u32,
+            words: Some(Words::of(title, body)),
         }
     }
 

@@ -253,6 +253,11 @@ pub fn tells(shorter: &Side<'_>, headline_of_longer: &str, limits: &Thresholds) 
     headline_within(&headline_tokens(headline_of_longer), shorter) >= limits.most
 }
 
+/// As [`tells`], of a text of which only the most that it can tell is known, a share of 1.
+pub fn may_tell(headline_within: f64, limits: &Thresholds) -> bool {
+    rounded(headline_within) >= limits.most
+}
+
 /// Share of a headline that stands anywhere in a text.
 fn headline_within(headline: &[Token], text: &Side<'_>) -> f64 {
     let within = headline.iter().filter(|token| text.has(token)).count();

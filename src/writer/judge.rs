@@ -19,7 +19,7 @@ use crate::{
         self, Candidate, Prefer, Query, Scope, Side, Text, Verification, can_be_largely_one,
         index::MAX_CANDIDATES,
         join::{Basis, is_fuller, joins, may_stand_for},
-        tells, verify,
+        may_tell, tells, verify,
     },
     digest::Arrival,
     model::{Article, DuplicateId, FeedId, Timestamp},
@@ -71,6 +71,8 @@ struct Judging<'a> {
     feed: &'a FeedState,
     arrival: &'a Arrival,
     side: Side<'a>,
+    /// No furniture was taken off it: its signature is that of the side.
+    is_whole: bool,
     options: &'a Options,
     since: Timestamp,
     seen: HashSet<(i64, Option<DuplicateId>, Option<u32>)>,
@@ -124,6 +126,7 @@ pub(super) fn judge(
         arrival,
         side: Side::new(Text { title: &article.title, body: &body }, feed.id, at)
             .out_of(&article.body),
+        is_whole: !has_furniture,
         options,
         since: now.plus_seconds(-options.dedup.window_seconds),
         seen: HashSet::new(),
@@ -221,13 +224,14 @@ impl Judging<'_> {
     /// Reads a candidate, the longer one of two texts last.
     fn read(&self, state: &mut State, candidate: &Candidate) -> Result<Proposed, Error> {
         let limits = &self.options.dedup.thresholds;
-        let tokens = self.side.tokens();
-        let needs_headline = !can_be_largely_one([tokens, candidate.tokens], limits);
+        let tokens = self.tokens();
         // A longer text that furniture was taken off since may be much longer no more.
-        if needs_headline
-            && tokens < candidate.tokens
-            && state.furniture(candidate.feed)?.is_empty()
-        {
+        let needs_headline = !can_be_largely_one([tokens, candidate.tokens], limits)
+            && (tokens > candidate.tokens || state.furniture(candidate.feed)?.is_empty());
+        if needs_headline && self.is_whole && !may_tell(candidate.headline_within, limits) {
+            return Ok(Proposed::PassedOver);
+        }
+        if needs_headline && tokens < candidate.tokens {
             match state.db.headline(candidate.text)? {
                 None => return Ok(Proposed::Gone),
                 Some(headline) if !tells(&self.side, &headline, limits) => {
@@ -245,6 +249,11 @@ impl Judging<'_> {
             }
         }
         Ok(Proposed::Text(Box::new(text)))
+    }
+
+    /// Tokens of the body without its furniture.
+    fn tokens(&self) -> u32 {
+        if self.is_whole { self.arrival.signature.tokens } else { self.side.tokens() }
     }
 
     /// How many texts were looked at.

@@ -214,6 +214,7 @@ fn signature_of(row: &FingerprintRow<'_>) -> Signature {
         headline: row.headline,
         passages: Signature::decode_passages(row.passages),
         tokens: row.tokens,
+        words: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::dedup::sketch::{Sketch, Words};
 
 const NOTES: &str = "Harbour Talk is made by Lena Strand and Ole Varn in the old pilot house. Write to us, send \
     us your recordings, and tell your friends about the programme. Music by the Holm Brass Band. New every Thursday.";
@@ -239,8 +240,13 @@ proptest! {
         let [long, short] = [(&headlines[0], &whole, feeds[0]), (&headlines[1], &part, feeds[1])]
             .map(|(title, body, feed)| side((feed, 0.0, title, body)));
         let limits = &Options::default().thresholds;
-        let is_passed_over = !can_be_largely_one([short.tokens(), long.tokens()], limits)
-            && !tells(&short, &headlines[0], limits);
+        let short_tells = tells(&short, &headlines[0], limits);
+        let is_passed_over =
+            !can_be_largely_one([short.tokens(), long.tokens()], limits) && !short_tells;
         prop_assert!(!(is_passed_over && verify(&long, &short, &Options::default()).is_duplicate));
+        let [short, long] = [&short, &long].map(|side| Words::of(side.title(), side.body()));
+        for headline_within in [short.tell(&Sketch::of(&long)), long.told_by(&Sketch::of(&short))] {
+            prop_assert!(may_tell(headline_within, limits) || !short_tells);
+        }
     }
 }
