@@ -12,7 +12,7 @@ mod read;
 use std::cell::{Cell, OnceCell};
 
 use self::{
-    keys::{Key, Keyed, Keys, NUMBER, Packed, is_apart, keys_of},
+    keys::{Gathered, Key, Keyed, Keys, NUMBER, Packed, end_of, is_apart, keys_of},
     read::{Characters, Matter, Part, parse},
 };
 use super::{
@@ -72,9 +72,8 @@ pub(super) struct Table {
 struct Pattern {
     kind: &'static str,
     parts: Vec<Part>,
-    /// Keys of its end without one of which no line matches, and whether no word goes on before each, sorted; empty where
-    /// it may end with anything.
-    ends: Vec<(Packed, bool)>,
+    /// Its ends ([`Key::end`]) without one of which no line matches, sorted; empty where it may end with anything.
+    ends: Box<[Packed]>,
     /// A class of words without which no line matches.
     needs: Option<Class>,
     /// Lists of classes: without a word of one of each no line matches.
@@ -85,18 +84,27 @@ impl Table {
     /// Reads table files.
     pub(super) fn read(files: &[&'static str]) -> Self {
         let mut table = Self::default();
+        let (mut starts, mut ends) = (Gathered::default(), Gathered::default());
         let lines = files.iter().flat_map(|file| file.lines());
         for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let Some((head, patterns)) = line.split_once(": ") else { continue };
             let kind = head.split(' ').next().unwrap_or_default();
             for pattern in patterns.split(';').map(str::trim).filter(|text| !text.is_empty()) {
-                table.add(kind, &mut pattern.chars().peekable());
+                table.add(kind, &mut pattern.chars().peekable(), &mut starts, &mut ends);
             }
         }
+        (table.by_start, table.by_end) = (starts.into(), ends.into());
+        table.patterns.shrink_to_fit();
         table
     }
 
-    fn add(&mut self, kind: &'static str, text: &mut Characters<'_>) {
+    fn add(
+        &mut self,
+        kind: &'static str,
+        text: &mut Characters<'_>,
+        by_start: &mut Gathered,
+        by_end: &mut Gathered,
+    ) {
         let parts = parse(text);
         let index = self.patterns.len() as u32;
         let (starts, ends) = (keys_of(&parts, true), keys_of(&parts, false));
@@ -108,23 +116,21 @@ impl Table {
             self.open.push(index);
         }
         for key in starts.iter().filter(|key| !key.is_empty()) {
-            self.by_start.add(key, true, index);
+            by_start.add(key, true, index);
         }
         if !is_anchored && is_closed {
             for key in &ends {
-                self.by_end.add(key, false, index);
+                by_end.add(key, false, index);
             }
         }
         let needs = parts.iter().find_map(|part| match part.matter {
             Matter::Holding(class, _) => Some(class),
             _ => None,
         });
-        let mut ends: Vec<(Packed, bool)> = ends
-            .iter()
-            .filter(|_| is_closed)
-            .map(|key| (key.packed(false).last().copied().unwrap_or_default(), key.is_whole))
-            .collect();
+        let mut ends: Vec<Packed> = ends.iter().filter(|_| is_closed).map(Key::end).collect();
         ends.sort_unstable();
+        ends.dedup();
+        let ends = ends.into_boxed_slice();
         let subject = if has_hole(&parts) { classes_of(kind, &SUBJECTS) } else { &[] };
         self.patterns.push(Pattern { kind, parts, ends, needs, subject });
     }
@@ -190,9 +196,9 @@ impl Table {
 impl Pattern {
     /// Whether a line with these keys at its end may match.
     fn may_end(&self, end: &Keys) -> bool {
-        let has = |key| self.ends.binary_search(&key).is_ok();
+        let has = |key, is_whole| self.ends.binary_search(&end_of(key, is_whole)).is_ok();
         self.ends.is_empty()
-            || end.iter().any(|(key, is_whole)| has((key, false)) || is_whole && has((key, true)))
+            || end.iter().any(|(key, is_whole)| has(key, false) || is_whole && has(key, true))
     }
 }
 

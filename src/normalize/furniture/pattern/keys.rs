@@ -17,24 +17,43 @@ const MAX_KEYS: usize = 600;
 /// Patterns by the letters at one end, read inwards. Whatever a key begins with is a key too, so that a look-up ends with
 /// the first letters that nothing begins with.
 #[derive(Debug, Default)]
-pub(super) struct Keyed(FxHashMap<Packed, Place>);
-
-/// The patterns of one key.
-#[derive(Debug, Default)]
-struct Place {
-    /// The word may go on behind these letters.
-    open: Vec<u32>,
-    /// It ends there.
-    whole: Vec<u32>,
+pub(super) struct Keyed {
+    places: FxHashMap<Packed, Place>,
+    /// The patterns of one key after those of another.
+    patterns: Vec<u32>,
 }
 
-/// Up to [`KEY`] letters in one number, 21 bits each.
-pub(super) type Packed = u128;
+/// The patterns of one key: where they begin, and how many they are.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    start: u32,
+    /// The word may go on behind these letters.
+    open: u16,
+    /// It ends there.
+    whole: u16,
+}
+
+/// What [`Keyed`] is made of: keys, how each stands, and the pattern.
+#[derive(Debug, Default)]
+pub(super) struct Gathered(Vec<(Packed, Stand, u32)>);
+
+/// How the letters of a key stand in their pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stand {
+    Open,
+    Whole,
+    /// Others are longer; no pattern has these alone.
+    Within,
+}
+
+/// Up to [`KEY`] letters in one number. Two that meet in one number cost a comparison and no more.
+pub(super) type Packed = u64;
 
 /// The first letter, the first two, the first three ...
 fn packed(letters: impl Iterator<Item = char>) -> impl Iterator<Item = Packed> {
-    letters.scan(0, |packed, letter| {
-        *packed = *packed << 21 | Packed::from(u32::from(letter));
+    letters.scan(0, |packed: &mut Packed, letter| {
+        *packed = (packed.rotate_left(21) ^ Packed::from(u32::from(letter)))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Some(*packed)
     })
 }
@@ -69,38 +88,61 @@ pub(super) struct Key {
     pub(super) is_whole: bool,
 }
 
-impl Keyed {
-    pub(super) fn add(&mut self, key: &Key, from_start: bool, index: u32) {
-        let mut longest = 0;
-        for packed in key.packed(from_start) {
-            self.0.entry(packed).or_default();
-            longest = packed;
-        }
-        let place = self.0.entry(longest).or_default();
-        push_once(if key.is_whole { &mut place.whole } else { &mut place.open }, index);
+impl Gathered {
+    pub(super) fn add(&mut self, key: &Key, from_start: bool, pattern: u32) {
+        let beginnings = key.packed(from_start);
+        let Some((longest, within)) = beginnings.split_last() else { return };
+        self.0.extend(within.iter().map(|packed| (*packed, Stand::Within, 0)));
+        self.0.push((*longest, if key.is_whole { Stand::Whole } else { Stand::Open }, pattern));
     }
+}
 
+impl From<Gathered> for Keyed {
+    fn from(Gathered(mut entries): Gathered) -> Self {
+        entries.sort_unstable();
+        entries.dedup();
+        let keys = entries.chunk_by(|one, other| one.0 == other.0);
+        let mut keyed = Self::default();
+        keyed.places.reserve(keys.clone().count());
+        for of_key in keys {
+            let start = keyed.patterns.len() as u32;
+            let patterns = of_key.iter().filter(|(_, stand, _)| *stand != Stand::Within);
+            keyed.patterns.extend(patterns.map(|(.., pattern)| *pattern));
+            let count =
+                |wanted| of_key.iter().filter(|(_, stand, _)| *stand == wanted).count() as u16;
+            let (open, whole) = (count(Stand::Open), count(Stand::Whole));
+            keyed.places.insert(of_key[0].0, Place { start, open, whole });
+        }
+        keyed.patterns.shrink_to_fit();
+        keyed
+    }
+}
+
+impl Keyed {
     /// The patterns that begin with one letter.
     pub(super) fn open_at(&self, letter: char) -> &[u32] {
-        self.0.get(&Packed::from(u32::from(letter))).map_or(&[], |place| &place.open)
+        let key = packed(std::iter::once(letter)).next();
+        key.and_then(|key| self.places.get(&key)).map_or(&[], |place| self.of(*place, false))
     }
 
     /// Adds the patterns that one of these keys leads to.
     pub(super) fn find(&self, keys: &Keys, found: &mut Vec<u32>) {
         for (packed, is_whole) in keys.iter() {
-            let Some(place) = self.0.get(&packed) else { return };
-            found.extend_from_slice(&place.open);
-            if is_whole {
-                found.extend_from_slice(&place.whole);
-            }
+            let Some(place) = self.places.get(&packed) else { return };
+            found.extend_from_slice(self.of(*place, is_whole));
         }
+    }
+
+    /// The patterns of a place, with those whose word ends there or without.
+    fn of(&self, place: Place, is_whole: bool) -> &[u32] {
+        let count = usize::from(place.open) + if is_whole { usize::from(place.whole) } else { 0 };
+        &self.patterns[place.start as usize..][..count]
     }
 }
 
-fn push_once(list: &mut Vec<u32>, index: u32) {
-    if list.last() != Some(&index) {
-        list.push(index);
-    }
+/// See [`Key::end`].
+pub(super) fn end_of(key: Packed, is_whole: bool) -> Packed {
+    key & !1 | Packed::from(is_whole)
 }
 
 /// Whether no word goes on from one letter to the next.
@@ -135,6 +177,11 @@ impl Key {
 
     pub(super) fn is_empty(&self) -> bool {
         self.letters.is_empty()
+    }
+
+    /// Its number, read from the end, and in the lowest bit whether the word begins there.
+    pub(super) fn end(&self) -> Packed {
+        end_of(self.packed(false).last().copied().unwrap_or_default(), self.is_whole)
     }
 
     /// The numbers of its beginnings and of itself, read inwards.
