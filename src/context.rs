@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 use crate::{
     digest,
     fetch::{FetchOptions, Fetcher},
     model::Timestamp,
     schedule,
+    workers::Workers,
     writer::{self, Writer},
 };
 
@@ -19,8 +18,8 @@ pub struct Context {
     pub fetcher: Fetcher,
     /// Judges and writes.
     pub writer: Writer,
-    /// Documents digested at once: as many as there are cores.
-    pub workers: Arc<Semaphore>,
+    /// Read documents.
+    pub workers: Workers,
     /// Tells the time.
     pub clock: fn() -> Timestamp,
 }

@@ -30,6 +30,8 @@ pub mod writer;
 
 pub mod schedule;
 
+pub mod workers;
+
 pub mod context;
 
 pub mod pages;

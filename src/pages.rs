@@ -124,8 +124,7 @@ async fn page(
     let names = (listing.title.clone(), listing.site_url.clone(), listing.language.clone());
     let (settings, title, furniture) =
         (Arc::clone(settings), title.to_owned(), known.furniture.clone());
-    let _place = cx.workers.acquire().await;
-    let work = tokio::task::spawn_blocking(move || {
+    let work = move || {
         let context = FeedContext {
             title: names.0.as_deref(),
             site_url: names.1.as_deref(),
@@ -133,8 +132,8 @@ async fn page(
             furniture: &furniture,
         };
         read(fetched, &title, &context, &settings)
-    });
-    work.await.map_err(|_| "panic")?
+    };
+    cx.workers.run(work).await.map_err(|_| "panic")?
 }
 
 fn read(

@@ -137,12 +137,10 @@ async fn read(
     settings: &Arc<Settings>,
     now: Timestamp,
 ) -> Outcome {
-    // Closed never: the semaphore lives as long as the context.
-    let _place = cx.workers.acquire().await;
     let settings = Arc::clone(settings);
     let span = tracing::Span::current();
     let work = move || span.in_scope(|| digest_received(received, url, &known, &settings, now));
-    match tokio::task::spawn_blocking(work).await {
+    match cx.workers.run(work).await {
         Ok(Ok(listing)) => Outcome::Changed(Box::new(listing)),
         Ok(Err((kind, message))) => {
             Outcome::Failed { kind: kind.to_owned(), message, is_soft: false }

@@ -19,8 +19,6 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::Semaphore;
-
 pub use self::{
     cycle::{Selection, cycle},
     lock::{AlreadyRunning, Lock},
@@ -34,6 +32,7 @@ use crate::{
     model::{FeedId, Timestamp},
     schedule,
     store::{self, Database, feeds::FeedState, polls::NextPoll, retention::Retention},
+    workers::Workers,
     writer,
 };
 
@@ -90,11 +89,10 @@ impl Service {
         take_up(&mut db, config, is_daemon, now())?;
         db.set_search(config.search())?;
         let (writer, thread) = writer::spawn(db, config.window_seconds(), WRITER_QUEUE)?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let cx = Context {
             fetcher: Fetcher::new(config.fetch_options()),
             writer,
-            workers: Arc::new(Semaphore::new(cores)),
+            workers: Workers::start()?,
             clock: now,
         };
         let service = Self {

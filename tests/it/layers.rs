@@ -17,7 +17,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["dedup", "schedule", "normalize"]),
     ("digest", &["parse", "normalize", "dedup"]),
     ("writer", &["digest", "dedup", "normalize", "schedule", "store"]),
-    ("context", &["fetch", "digest", "schedule", "writer"]),
+    ("workers", &[]),
+    ("context", &["fetch", "digest", "schedule", "workers", "writer"]),
     ("pages", &["context", "fetch", "digest", "writer", "store", "normalize", "parse"]),
     (
         "poll",
@@ -59,6 +60,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "context",
             "poll",
             "schedule",
+            "workers",
             "writer",
             "store",
             "fetch",

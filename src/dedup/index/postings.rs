@@ -222,12 +222,13 @@ impl Lists {
         if room <= ALONE {
             return room == ALONE && is_held(&place.value);
         }
-        let held: Vec<u32> = self.of(place).iter().copied().filter(is_held).collect();
-        let needed = ALONE + held.len().next_power_of_two().ilog2();
-        if needed < room || held.is_empty() {
+        let count = self.of(place).iter().filter(|slot| is_held(slot)).count();
+        let needed = ALONE + count.next_power_of_two().ilog2();
+        if needed < room {
+            let held: Vec<u32> = self.of(place).iter().copied().filter(is_held).collect();
             self.put(place, needed, &held);
         }
-        !held.is_empty()
+        count > 0
     }
 
     /// Gives a place so much room, and slots to fill it with.
