@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::task::JoinSet;
+use tokio::{sync::futures::Notified, task::JoinSet};
 use tracing::Instrument;
 
 use super::{LEASE_SECONDS, Service, account, claimant, now};
@@ -35,6 +35,8 @@ pub(super) struct Rounds<'a> {
     pub(super) running: JoinSet<(FeedState, Result<PollReport, writer::Error>)>,
     /// The feeds claimed by these rounds, and the poll of each that runs.
     held: HashMap<FeedId, Option<tokio::task::Id>>,
+    /// A host that polls wait for may be asked anew: its request has ended, though the poll has not.
+    freed: Option<Notified<'a>>,
 }
 
 /// Whose manners count for a feed: its host's. A file has none, and is its own.
@@ -60,6 +62,7 @@ impl<'a> Rounds<'a> {
             queue: pacer::Queue::default(),
             running: JoinSet::new(),
             held: HashMap::new(),
+            freed: None,
         }
     }
 
@@ -169,13 +172,23 @@ impl<'a> Rounds<'a> {
 
     /// Starts every poll that may start now.
     pub(super) fn start(&mut self) -> Wait {
+        let hosts = self.service.cx.fetcher.hosts();
+        self.freed = None;
+        // From before they are asked, or what ends meanwhile would be missed.
+        let freed = hosts.request_ended();
         while self.running.len() < self.under_way() {
-            match self.queue.next(self.service.cx.fetcher.hosts(), Instant::now()) {
-                pacer::Next::Start(feed, slot) => self.spawn(feed, slot),
-                pacer::Next::Wait(instant) => return Wait::Until(instant),
+            let wait = match self.queue.next(hosts, Instant::now()) {
+                pacer::Next::Start(feed, slot) => {
+                    self.spawn(feed, slot);
+                    continue;
+                }
+                pacer::Next::Wait(instant) => Wait::Until(instant),
+                pacer::Next::Busy => Wait::Poll,
                 pacer::Next::Empty if self.running.is_empty() => return Wait::Nothing,
-                pacer::Next::Busy | pacer::Next::Empty => return Wait::Poll,
-            }
+                pacer::Next::Empty => return Wait::Poll,
+            };
+            self.freed = Some(freed);
+            return wait;
         }
         Wait::Poll
     }
@@ -203,9 +216,17 @@ impl<'a> Rounds<'a> {
         self.held.insert(id, Some(task.id()));
     }
 
-    /// The next poll that ends; `None` if none runs.
+    /// The next poll that ends; `None` if none runs, or if another may start before one has ended.
     pub(super) async fn ended(&mut self) -> Result<Option<FeedPoll>, writer::Error> {
-        match self.running.join_next().await {
+        let ended = match self.freed.take() {
+            None => self.running.join_next().await,
+            Some(freed) => tokio::select! {
+                biased;
+                ended = self.running.join_next() => ended,
+                () = freed => return Ok(None),
+            },
+        };
+        match ended {
             None => Ok(None),
             Some(Ok((feed, report))) => {
                 self.held.remove(&feed.id);

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, futures::Notified};
 
 use crate::model::Timestamp;
 
@@ -153,6 +153,11 @@ impl Hosts {
                 Wait::Busy => ended.await,
             }
         }
+    }
+
+    /// Waits until a request to any host ends; one that ends from now on counts, waited for or not.
+    pub fn request_ended(&self) -> Notified<'_> {
+        self.0.ended.notified()
     }
 
     /// Nothing is to be asked of `origin` for so long; an earlier order that lasts longer stands.

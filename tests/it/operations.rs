@@ -11,11 +11,15 @@ use std::{
         process::CommandExt as _,
     },
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
 
-use super::support::program::{Program, rss};
+use super::support::{
+    program::{Program, rss},
+    server::{Reply, Server},
+};
 
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -359,6 +363,35 @@ fn a_person_s_lock_is_waited_for_and_keeps_nobody_from_stopping() {
     assert!(took < Duration::from_secs(10), "{took:?}");
     person.leaves();
     assert_eq!(program.sqlite("PRAGMA integrity_check"), ["ok"]);
+}
+
+#[test]
+fn a_host_is_asked_on_while_the_answer_before_waits_to_be_written() {
+    const PATHS: [&str; 3] = ["/a", "/b", "/c"];
+    let server = Server::start();
+    let mut program = Program::new()
+        .settings("[fetch]\nallow_private_networks = true\nhost_delay = \"0s\"\nper_host = 1");
+    for path in PATHS {
+        program = program.feed_at(&server.url(path), "");
+        server.always(path, Reply::feed(rss(path, &[("One", STORY)])));
+    }
+    program.run(&["once"]).expect(0);
+    let program = Arc::new(program);
+    // Whichever is asked first finds that somebody holds the lock from now on.
+    let person = Arc::new(Mutex::new(None));
+    for path in PATHS {
+        let (person, program) = (Arc::clone(&person), Arc::clone(&program));
+        server.on(path, move |_, _| {
+            person.lock().unwrap().get_or_insert_with(|| Person::locks(&program));
+            Reply::feed(rss(path, &[("One", STORY)]))
+        });
+    }
+    let mut once = program.command(&["once", "--all"]).spawn().unwrap();
+    until("all have been asked", || PATHS.iter().all(|path| server.requests(path).len() == 2));
+    assert_eq!(polls(&program), 3);
+    person.lock().unwrap().take().unwrap().leaves();
+    assert!(once.wait().unwrap().success());
+    assert_eq!(polls(&program), 6);
 }
 
 #[test]
