@@ -49,7 +49,16 @@ impl fmt::Display for Timestamp {
         let second = self.0.rem_euclid(86_400);
         let (year, month, day) = civil_from_days(days);
         let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+        let mut text = *b"0000-00-00T00:00:00Z";
+        for (end, mut number) in
+            [(4, year), (7, month), (10, day), (13, hour), (16, minute), (19, second)]
+        {
+            for digit in text[..end].iter_mut().rev().take_while(|digit| **digit == b'0') {
+                *digit += (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
     }
 }
 

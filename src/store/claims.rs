@@ -180,11 +180,13 @@ impl Database {
         claim: &Claim<'_>,
         now: Timestamp,
     ) -> Result<Vec<FeedState>, Error> {
-        if self.free_feeds(claim, now, 1)?.is_empty() {
+        let (commits, free) = (self.foreign_commits()?, self.free_feeds(claim, now)?);
+        if free.is_empty() {
             return Ok(Vec::new());
         }
         self.transaction(|db| {
-            let free = db.free_feeds(claim, now, usize::MAX)?;
+            let is_current = db.foreign_commits()? == commits;
+            let free = if is_current { free } else { db.free_feeds(claim, now)? };
             let until = now.plus_seconds(claim.lease_seconds);
             let mut statement = db.connection.prepare_cached(
                 "UPDATE feeds SET claimed_by = ?2, claimed_until = ?3 WHERE id = ?1",
@@ -198,12 +200,7 @@ impl Database {
         })
     }
 
-    fn free_feeds(
-        &self,
-        claim: &Claim<'_>,
-        now: Timestamp,
-        at_most: usize,
-    ) -> Result<Vec<FeedId>, Error> {
+    fn free_feeds(&self, claim: &Claim<'_>, now: Timestamp) -> Result<Vec<FeedId>, Error> {
         let mut hosts = self.claimed_hosts(claim.by, now)?;
         let wanted: Option<HashSet<FeedId>> = claim.feeds.map(|ids| ids.iter().copied().collect());
         let mut statement = self.connection.prepare_cached(
@@ -216,7 +213,7 @@ impl Database {
         let horizon = if claim.mode == Mode::All { Timestamp::MAX } else { now };
         let mut rows = statement.query(params![now, horizon])?;
         let mut free = Vec::new();
-        while free.len() < claim.limit.min(at_most)
+        while free.len() < claim.limit
             && let Some(row) = rows.next()?
         {
             let id = row.get(0)?;
