@@ -271,12 +271,15 @@ impl<'a> Loop<'a> {
             let wake = self.outwait(turned, vitals)?;
             tokio::select! {
                 ended = self.rounds.ended(), if !self.rounds.running.is_empty() => {
+                    let is_poll = !matches!(ended, Ok(None));
                     // A poll that could not be written is made again when its claim has run out.
                     let ended = ended.map(|_| Instant::now()).map_err(Into::into);
                     self.outwait(ended, vitals)?;
-                    // Its feed may be due again before any that was looked for when it was claimed.
-                    self.next_claim = self.next_claim.min(Instant::now() + CLAIM_SOON);
-                    self.next_status = self.next_status.min(Instant::now() + STATUS_SOON);
+                    if is_poll {
+                        // Its feed may be due again before any that was looked for when it was claimed.
+                        self.next_claim = self.next_claim.min(Instant::now() + CLAIM_SOON);
+                        self.next_status = self.next_status.min(Instant::now() + STATUS_SOON);
+                    }
                 }
                 Some(_) = self.chores.join_next(), if !self.chores.is_empty() => {}
                 Some(ended) = self.checks.join_next(), if !self.checks.is_empty() => {

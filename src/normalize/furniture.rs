@@ -170,21 +170,26 @@ fn kind_of(text: &str) -> Option<&'static str> {
 /// Words of a question that a call answers.
 const MAX_QUESTION: usize = 20;
 
-/// A line of several sentences is furniture if every one of them is, or but for a question to the reader before them:
-/// `Did you like this? Subscribe to our newsletter.`
+/// A line of several sentences is furniture if every one of them is, or but for a question to the reader that one of them
+/// answers: `Did you like this? Subscribe to our newsletter.`
 fn kind_of_sentences(text: &str) -> Option<&'static str> {
     let kind_of_one = |sentence: &str| {
         TABLE.kind_within(sentence, text).or_else(|| is_copyright(sentence).then_some("copyright"))
     };
-    let mut sentences = sentences(text).map(str::trim);
-    let first = sentences.next()?;
-    let mut others = sentences.map(kind_of_one).peekable();
-    let asks = || guards::is_question(first) && fold::words(first) <= MAX_QUESTION;
-    let kind = match kind_of_one(first) {
-        None if asks() => *others.peek()?,
-        kind => kind,
-    }?;
-    (others.peek().is_some() && others.all(|kind| kind.is_some())).then_some(kind)
+    let (mut first_kind, mut count) = (None, 0);
+    let (mut has_asked, mut is_answered) = (false, true);
+    for sentence in sentences(text).map(str::trim) {
+        let kind = kind_of_one(sentence);
+        let asks = || guards::is_question(sentence) && fold::words(sentence) <= MAX_QUESTION;
+        if kind.is_none() && (has_asked || !asks()) {
+            return None;
+        }
+        is_answered = kind.is_some();
+        has_asked |= !is_answered;
+        first_kind = first_kind.or(kind);
+        count += 1;
+    }
+    first_kind.filter(|_| is_answered && count > 1)
 }
 
 /// `Continue reading THE HEADLINE`: a phrase with the headline before or behind it.
