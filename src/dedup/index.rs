@@ -82,7 +82,7 @@ struct Row {
     /// At most [`MAX_PASSAGES`](super::signature::MAX_PASSAGES).
     passages: u16,
     is_live: bool,
-    /// Of a text that was read back from the database none.
+    /// None of a text that was read back from the database or has been corrected since.
     sketch: Option<Box<Sketch>>,
 }
 
@@ -182,6 +182,13 @@ impl Index {
         row.is_live = false;
         let (feed, slot) = (row.feed, self.first_slot + at as u32);
         self.each_posting(feed, signature, |postings, hash| postings.remove(hash, slot));
+    }
+
+    /// A text has other words than it came with, though it says the same: they are not known any more.
+    pub fn forget_words(&mut self, text: TextId) {
+        if let Ok(at) = self.rows.binary_search_by_key(&text, |row| row.text) {
+            self.rows[at].sketch = None;
+        }
     }
 
     fn each_posting(

@@ -85,6 +85,7 @@ fn revise_text(
     let (fingerprint, text_id) = if change.is_told() {
         index_text(state, current.feed_id, current.first_seen_at, &arrival.signature, now)?
     } else {
+        state.note_correction(current.text_id);
         (current.fingerprint, current.text_id)
     };
     let new = own_text(article, fingerprint, text_id);
@@ -163,6 +164,7 @@ pub(super) fn revise_duplicate(
     let (fingerprint, text_id) = if change.is_told() {
         index_text(state, copy.feed_id, copy.first_seen_at, &arrival.signature, now)?
     } else {
+        state.note_correction(copy.text_id);
         (copy.fingerprint, copy.text_id)
     };
     let found = through.as_ref().filter(|_| holds).map_or(&verification, |(_, found)| found);

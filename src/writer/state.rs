@@ -173,6 +173,13 @@ impl State {
         self.db.remove_fingerprint(text, |row| released.push((text, signature_of(row))))
     }
 
+    /// The spelling of a text was corrected: it stays the text that it is, in other words.
+    pub(super) fn note_correction(&mut self, text: Option<TextId>) {
+        if let Some(text) = text {
+            self.index.forget_words(text);
+        }
+    }
+
     /// The index, loaded.
     pub(super) fn index(&mut self, now: Timestamp) -> Result<&Index, Error> {
         self.load_index(now)?;

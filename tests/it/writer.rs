@@ -157,6 +157,21 @@ fn an_article_that_is_edited_often_stays_to_be_found() {
 }
 
 #[test]
+fn a_copy_under_a_headline_whose_spelling_was_corrected_is_found() {
+    let mut desk = Desk::new();
+    let (a, b) = (desk.feed("a"), desk.feed("b"));
+    let whole = story(1, 400);
+    let entry = Entry::new("1", "Goverment minster resings over leak", &whole);
+    desk.poll(a, std::slice::from_ref(&entry));
+    let corrected = "Government minister resigns over leak";
+    assert_eq!(desk.poll(a, &[entry.clone().titled(corrected)]).revised, 1);
+    let half: String = whole.split_inclusive(' ').take(150).collect();
+    let copy = Entry::new("2", corrected, &half).url(Some("https://b.example/2"));
+    assert_eq!(desk.poll(b, &[copy]).duplicates, 1);
+    desk.check();
+}
+
+#[test]
 fn an_entry_that_loses_its_text_takes_nothing_away() {
     let mut desk = Desk::new();
     let feed = desk.feed("a");
