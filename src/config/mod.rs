@@ -136,9 +136,12 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
 }
 
 fn parse(sources: Vec<Source>, mut problems: Vec<Problem>) -> Result<Config, Error> {
-    let mut tables = Vec::new();
+    let (mut tables, mut unsure) = (Vec::new(), Vec::new());
     for (index, source) in sources.iter().enumerate() {
         let (table, errors) = DeTable::parse_recoverable(&source.text);
+        let starts = errors.iter().map(|error| error.span().unwrap_or(0..0).start);
+        unsure
+            .push(starts.map(|start| start..section_end(&source.text, start)).collect::<Vec<_>>());
         for error in errors {
             let place = Place { source: index, span: error.span().unwrap_or(0..0) };
             problems.push(Problem::at(place, error.message().replace('\n', "; ")));
@@ -157,13 +160,27 @@ fn parse(sources: Vec<Source>, mut problems: Vec<Problem>) -> Result<Config, Err
             let database = config.map(|config| config.store.path);
             drop(tables);
             let kept = if broken {
-                problems.into_iter().filter(|it| !it.message.starts_with("no feed")).collect()
+                let is_unsure = |it: &Problem| {
+                    it.message.starts_with("unknown key")
+                        && it.place.as_ref().is_some_and(|place| {
+                            unsure[place.source].iter().any(|it| it.contains(&place.span.start))
+                        })
+                };
+                let is_phantom = |it: &Problem| it.message.starts_with("no feed") || is_unsure(it);
+                problems.into_iter().filter(|it| !is_phantom(it)).collect()
             } else {
                 problems
             };
             Err(Error::new(sources, kept, database))
         }
     }
+}
+
+/// Where the next section begins: what stands before it, behind an error, may have been read under another section than
+/// it was written under.
+fn section_end(text: &str, from: usize) -> usize {
+    let length = text.get(from..).and_then(|rest| rest.find("\n["));
+    length.map_or(text.len(), |length| from + length)
 }
 
 fn read(top: Section<'_>, sources: &[Source]) -> Option<Config> {

@@ -3,7 +3,7 @@
 //! A key is known because somebody asked for it: what nobody asked for by the time of [`Section::finish`] is an
 //! error that names the nearest key that was. One section may stand in several files; a key set twice names both.
 
-use std::{cell::RefCell, ops::Range};
+use std::{cell::RefCell, collections::HashSet, ops::Range};
 
 use toml::{
     Spanned,
@@ -215,7 +215,9 @@ impl<'a> Section<'a> {
 
     /// Reports every key that nobody asked for, with the nearest one that exists.
     pub(super) fn finish(self) {
-        let asked = self.asked.borrow();
+        let mut asked = self.asked.borrow().clone();
+        let mut known = HashSet::new();
+        asked.retain(|key| known.insert(*key));
         for &(source, table) in &self.layers {
             for (key, value) in
                 table.iter().filter(|(key, _)| !asked.contains(&key.get_ref().as_ref()))

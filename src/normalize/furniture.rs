@@ -301,9 +301,12 @@ fn is_signature(text: &str) -> bool {
 
 /// Cuts furniture that ends the last line behind a text of its own: `… the season opens. Read more`.
 fn cut_end(body: &mut Lines, cuts: &mut Cuts) {
+    let mut is_cut = false;
     while let Some(line) = body.lines.last().copied() {
         let text = body.get(&line);
-        let Some((start, kind)) = end_of(text) else { break };
+        let leader = || leader_start(text).filter(|_| is_cut).map(|start| (start, "ellipsis"));
+        let Some((start, kind)) = end_of(text).or_else(leader) else { break };
+        is_cut = true;
         let kept = text[..start].trim_end().len();
         if kept == 0 {
             break;
@@ -314,6 +317,14 @@ fn cut_end(body: &mut Lines, cuts: &mut Cuts) {
             line.marked_until = line.marked_until.min(line.end);
         }
     }
+}
+
+/// Where the dots begin that led to a call which is cut: `… the season opens. … Read more`.
+fn leader_start(text: &str) -> Option<usize> {
+    let before = text.trim_end_matches(['.', '…']);
+    let is_apart =
+        before.ends_with(' ') && before.trim_end().ends_with(|c| !char::is_alphanumeric(c));
+    (is_apart && before.len() < text.len()).then_some(before.len())
 }
 
 /// Where furniture begins that ends a line, and its kind.
@@ -334,6 +345,7 @@ fn end_of(text: &str) -> Option<(usize, &'static str)> {
     }
     let kind = TABLE
         .kind_of(sentence)
+        .or_else(|| kind_of_row(sentence).filter(|_| sentence.contains(" | ")))
         .filter(|kind| !matches!(*kind, "player" | "ad" | "comments" | "cookie" | "photo"))
         .or_else(|| is_copyright(sentence).then_some("copyright"))
         .or_else(|| {

@@ -278,6 +278,18 @@ fn the_commented_configuration_says_the_defaults() {
 }
 
 #[test]
+fn an_error_is_told_once_and_in_few_words() {
+    let shown = |text: &str| {
+        config::load_str(Path::new("it.toml"), text).unwrap_err().render(false).join("\n")
+    };
+    let known = shown("[[feed]]\nurl = \"https://a.example/\"\nqqqqqqqqq = 1\n");
+    assert_eq!(known.matches("password_file").count(), 1, "{known}");
+    // What stands below a broken section is not that of the section above.
+    let broken = shown("[log]\nlevel = \"info\"\n[store\npath = \"x\"\n");
+    assert!(broken.contains("unclosed table") && !broken.contains("unknown key"), "{broken}");
+}
+
+#[test]
 fn the_commented_configuration_names_every_setting() {
     let text =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/newsfold.toml"))

@@ -1,4 +1,5 @@
 use super::*;
+use crate::{model::Markup, normalize::html};
 
 #[test]
 fn whole_lines_are_furniture_and_sentences_that_hold_their_words_are_not() {
@@ -72,5 +73,21 @@ fn a_label_may_have_another_sign_than_a_colon() {
         ("Watch | 40 pounds", None),
     ] {
         assert_eq!(kind_of_line(text, ""), kind, "{text}");
+    }
+}
+
+#[test]
+fn what_ends_the_last_line_is_cut_call_by_call() {
+    let told = "The board voted on Tuesday to dredge the basin, the harbour office said.";
+    for (end, left) in [
+        ("[...] Read more | Share on Facebook", ""),
+        ("… Continue reading", ""),
+        ("... Read more", ""),
+        ("Nobody knows how deep it is ...", " Nobody knows how deep it is ..."),
+        ("Trams | 31 | 12", " Trams | 31 | 12"),
+    ] {
+        let mut body = html::lines(&format!("<p>{told} {end}</p>"), Markup::Html);
+        cut_phrases(&mut body, "", &mut Cuts::default());
+        assert_eq!(body.render(), format!("{told}{left}"), "{end}");
     }
 }
