@@ -18,9 +18,9 @@ use super::{
 };
 use crate::model::Markup;
 
-/// Tags that are kept; the longest articles with their comments have a tenth. Further ones are dropped, their text
+/// Tags that are kept; the longest articles with their comments have a fifth. Further ones are dropped, their text
 /// stays.
-const MAX_TAGS: usize = 40_000;
+const MAX_TAGS: usize = 20_000;
 /// Bytes kept of a page without its scripts; an extractor holds several copies of it as trees.
 const MAX_BYTES: usize = 3 << 19;
 /// Bytes of one JSON-LD script that are read.
