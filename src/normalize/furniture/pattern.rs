@@ -490,7 +490,8 @@ mod tests {
                 line.retain(|c| c != ' ');
             }
             // By their letters at one end, as the others.
-            let (first, last) = (Edge::<6>::first(&line), Edge::<6>::last(&line));
+            let (first, last) =
+                (Edge::<{ keys::KEY }>::first(&line), Edge::<{ keys::KEY }>::last(&line));
             let mut letters = first.letters().iter().chain(last.letters());
             let is_unspaced = letters.any(|letter| is_unspaced(*letter));
             let candidates = if is_unspaced { &every } else { &all };

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Letters by which a pattern is looked up.
-const KEY: usize = 6;
+pub(super) const KEY: usize = 6;
 /// What stands for a number in a key: no folded letter.
 pub(super) const NUMBER: char = '#';
 /// Beginnings that a pattern is looked up by; one with more is looked up by shorter ones.
